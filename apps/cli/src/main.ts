@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline/promises';
 import { createServiceBusQueueViewer, inspectQueue, readQueueCounts } from '@tandem/messaging';
 import { openStore } from '@tandem/region';
 import { createSystemClock, createSystemRandomness } from '@tandem/service-kit';
-import { readReadiness } from './drill/http-drill-client.ts';
+import { readReadiness } from './drill/drill-over-http.ts';
 import { EXIT } from './exit-codes.ts';
 import { runProgram } from './program.ts';
 

@@ -2,10 +2,8 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { JudgeRequest } from '@tandem/core';
 import type { ProcessReadiness } from '@tandem/region';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
-import type { ApiTokenVerifier } from './auth/scopes.ts';
 import type { Pace } from './bulk/pace.ts';
 import type { CustomerService } from './customers/customer-service.ts';
-import { createClientErrorHandler } from './http/client-error.ts';
 import {
   BODY_BYTES_MAX,
   CONNECTION_TIMEOUT_MS,
@@ -16,10 +14,15 @@ import {
   PARAM_LENGTH_MAX,
   STREAM_PACE,
 } from './http/limits.ts';
-import { authPlugin } from './plugins/auth.ts';
+import { type ApiTokenVerifier, authPlugin } from './plugins/auth.ts';
 import { jsonBodyPlugin } from './plugins/json-body.ts';
 import { openapiPlugin } from './plugins/openapi.ts';
-import { lastAnswersPlugin, problemsPlugin, sendProblem } from './plugins/problems.ts';
+import {
+  createClientErrorHandler,
+  lastAnswersPlugin,
+  problemsPlugin,
+  sendProblem,
+} from './plugins/problems.ts';
 import {
   bodyTimeoutPlugin,
   httpRulesPlugin,

@@ -7,8 +7,7 @@ import {
   PROBING_FAST,
   startCluster,
 } from '@tandem/local-cluster';
-import { makeCustomers } from './customers/make-customers.ts';
-import { makeOrders } from './customers/make-orders.ts';
+import { makeCustomers, makeOrders } from './customers/make-customers.ts';
 import { readCustomerFile } from './customers/read-customer-file.ts';
 import { COUNT_DEFAULT, type DemoOptions, readOptions } from './options/read-options.ts';
 import {

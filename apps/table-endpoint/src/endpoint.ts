@@ -32,9 +32,9 @@ import {
   JSON_TYPES,
   levelOf,
   type Permit,
+  toTableError,
 } from './exchange.ts';
 import type { ServedTables } from './served-tables.ts';
-import { toTableError } from './to-table-error.ts';
 
 export interface EndpointOptions {
   readonly tables: ServedTables;

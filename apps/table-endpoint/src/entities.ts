@@ -26,7 +26,7 @@ import {
   type TableOperation,
   type TableRange,
 } from '@tandem/table-protocol';
-import { answerPolicies, checkJsonBody, only } from './documents.ts';
+import { answerPolicies, checkJsonBody, only, readQuery, topOf } from './documents.ts';
 import {
   type Answer,
   type Context,
@@ -37,10 +37,9 @@ import {
   JSON_TYPES,
   levelOf,
   preferenceOf,
+  toTableError,
 } from './exchange.ts';
-import { readQuery, topOf } from './query-options.ts';
 import type { Keys, RowCondition, RowWrite, ServedTable, WriteAnswer } from './served-tables.ts';
-import { toTableError } from './to-table-error.ts';
 
 type OfTable = Extract<Resource, { kind: 'entities' | 'beneath' }>;
 type OfEntity = Extract<Resource, { kind: 'entity' }>;

@@ -1,7 +1,7 @@
 import { encodeOpenId, TerminalError, TransientError } from '@tandem/core';
 import { TableError } from '@tandem/table-protocol';
 import { describe, expect, it } from 'vitest';
-import { toTableError } from './to-table-error.ts';
+import { toTableError } from './exchange.ts';
 
 function thrownBy(act: () => unknown): unknown {
   try {

@@ -60,12 +60,6 @@ export {
   toPurge,
 } from './catalogue/decide-catalogue.ts';
 export {
-  decideReturn,
-  isReturnOf,
-  type ReturnStep,
-  sourceAfterReturn,
-} from './catalogue/return-table.ts';
-export {
   hidingTableIds,
   keepSettingsOf,
   keepsOf,
@@ -75,10 +69,14 @@ export {
 } from './catalogue/table-keeps.ts';
 export {
   decideMirror,
+  decideReturn,
   decodeMirror,
   encodeMirror,
   isMirroredStill,
+  isReturnOf,
   MIRROR_UNREADABLE,
+  type ReturnStep,
+  sourceAfterReturn,
   type TableMirror,
 } from './catalogue/table-mirror.ts';
 export {
@@ -99,9 +97,14 @@ export {
   type TableSource,
 } from './catalogue/table-source.ts';
 // What bounds, pages and repeats work.
-export { chunk, forEachBounded } from './concurrency/bounded.ts';
-export { untilUncontended } from './concurrency/contention.ts';
-export { pagesOf } from './concurrency/pages.ts';
+export { chunk, forEachBounded, pagesOf } from './concurrency/bounded.ts';
+export {
+  type RetryOptions,
+  type RetryPolicy,
+  retry,
+  retryDelayMs,
+  untilUncontended,
+} from './concurrency/retry.ts';
 // Drills.
 export {
   type DrillPrediction,
@@ -120,13 +123,14 @@ export {
   entityBucketOf,
   ROWS_BUCKET_COUNT_DEFAULT,
 } from './entity-kind/bucket.ts';
-export { edm } from './entity-kind/edm.ts';
-export { type EntityFault, findEntityFault, withinUnknown } from './entity-kind/entity-fault.ts';
 export {
   checkEntityId,
+  type EntityFault,
+  findEntityFault,
   toAllFieldValues,
   toEntity,
   toFieldValues,
+  withinUnknown,
 } from './entity-kind/entity-fields.ts';
 export {
   defineEntityKind,
@@ -135,6 +139,7 @@ export {
   type EntityKind,
   type EntityKindOptions,
   type EntityOf,
+  edm,
   localRowsKind,
   type OpenKind,
   type OpenKindOptions,
@@ -177,7 +182,6 @@ export {
 } from './inbound/archive-in-rounds.ts';
 export { createInbound, type InboundOptions } from './inbound/inbound.ts';
 export type { ProbedSet } from './inbound/isolate-fault.ts';
-export { tombstoneHorizonMs } from './inbound/tombstone-horizon.ts';
 export { type AppliedClaimOptions, createAppliedClaim } from './inbound/watermark-tracker.ts';
 // The limits of Table Storage.
 export { operationBytes, rowBytes, valueBytes } from './limits/row-size.ts';
@@ -203,6 +207,8 @@ export {
   CHANGES_WITH_OUTBOX_MAX,
   type Change,
   type ChangeSet,
+  type Fragment,
+  type FragmentHead,
   type Operation,
   originOf,
   transactionOf,
@@ -214,7 +220,6 @@ export {
   joinConflicts,
 } from './model/conflict.ts';
 export { type DrillOrder, isOutForDrill } from './model/drill-order.ts';
-export type { Fragment, FragmentHead } from './model/fragment.ts';
 // What of archives, journals and tombstones may go, and how far back they go since.
 export {
   type Horizons,
@@ -225,15 +230,13 @@ export {
 } from './model/horizons.ts';
 export {
   type Bound,
+  type Comparison,
+  type ComparisonOperator,
+  comparisonsOf,
   KEY_BOXES_MAX,
   type KeyBox,
   type KeyRange,
   keyBoxesOf,
-} from './model/key-ranges.ts';
-export {
-  type Comparison,
-  type ComparisonOperator,
-  comparisonsOf,
   matches,
   type Predicate,
   printPredicate,
@@ -351,7 +354,6 @@ export {
   type ReplayMode,
   type ReplayPlan,
 } from './recovery/plan-replay.ts';
-export { readTombstones } from './recovery/read-tombstones.ts';
 export {
   type ApplyRepairOptions,
   applyRepair,
@@ -389,22 +391,24 @@ export {
   type RegionStatus,
   readRegionStatus,
 } from './region-status/read-region-status.ts';
-export { retentionHorizonMs } from './retention/retention-horizon.ts';
+export {
+  readTombstones,
+  retentionHorizonMs,
+  tombstoneHorizonMs,
+} from './retention/retention-horizon.ts';
 export {
   findFullBefore,
   type SizedSpans,
   type TrimReport,
   trimArchive,
 } from './retention/trim-archive.ts';
-// Trying again what may pass.
-export { type RetryOptions, type RetryPolicy, retry, retryDelayMs } from './retry/retry.ts';
+// States of entities: how they are written, merged and compared.
 export {
   adoptedStamp,
   adoptedState,
   adoptionOf,
   timestampOfTag,
 } from './state/adopted-state.ts';
-// States of entities: how they are written, merged and compared.
 export {
   type EntityState,
   fieldsSince,
@@ -414,9 +418,8 @@ export {
   type StampedField,
   type StoredState,
   stampsOf,
+  toPossibleState,
 } from './state/entity-state.ts';
-export { toPossibleState } from './state/possible-state.ts';
-export { publicETag, publicTimestamp } from './state/public-version.ts';
 export { fingerprintOf, isFingerprint } from './state/request-fingerprint.ts';
 export {
   covers,
@@ -425,6 +428,8 @@ export {
   hasSeen,
   mergeVectors,
   newestStamp,
+  publicETag,
+  publicTimestamp,
   type VersionVector,
   vectorWith,
 } from './state/version-vector.ts';
@@ -456,22 +461,20 @@ export {
   stampTimeMs,
 } from './time/stamp.ts';
 // Values of fields, and texts as people paste them.
-export { canonicalValue } from './values/canonical-value.ts';
 export {
+  canonicalValue,
   decodeFieldValue,
+  type EdmType,
   type EncodedFieldValue,
   encodeFieldValue,
+  type FieldValue,
   isDateTimeText,
+  isEdmType,
   isGuidText,
   isInt32,
   isInt64,
-  isWholeText,
-} from './values/encode-field-value.ts';
-export {
-  type EdmType,
-  type FieldValue,
-  isEdmType,
   isSameValue,
+  isWholeText,
   type NullableFieldValue,
 } from './values/field-value.ts';
 export {

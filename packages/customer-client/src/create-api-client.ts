@@ -1,5 +1,5 @@
 import createClient, { type Client, defaultBodySerializer, type Middleware } from 'openapi-fetch';
-import type { paths } from './schema.generated.ts';
+import type { components, paths } from './schema.generated.ts';
 
 const LINES = 'application/x-ndjson';
 const EXPORT = '/customers/export';
@@ -76,3 +76,27 @@ const linesAsText: Middleware = {
     return new Response(JSON.stringify(await response.text()), { status, statusText, headers });
   },
 };
+
+type ListedCustomer = components['schemas']['ListedCustomer'];
+
+const PAGE_LIMIT_DEFAULT = 200;
+
+/**
+ * All customers of the region that answers, page by page. Throws when a page is answered with a
+ * problem, naming its status and type.
+ */
+export async function* eachCustomer(
+  api: CustomerApi,
+  limit = PAGE_LIMIT_DEFAULT,
+): AsyncGenerator<ListedCustomer> {
+  let cursor: string | undefined;
+  do {
+    const query = cursor === undefined ? { limit } : { limit, cursor };
+    const { data, error, response } = await api.GET('/customers', { params: { query } });
+    if (data === undefined) {
+      throw new Error(`A page was answered with ${response.status} ${error.type}.`);
+    }
+    yield* data.items;
+    cursor = data.nextCursor;
+  } while (cursor !== undefined);
+}

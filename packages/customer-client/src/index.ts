@@ -1,3 +1,7 @@
-export { type ClientOptions, type CustomerApi, createApiClient } from './create-api-client.ts';
-export { eachCustomer } from './each-customer.ts';
+export {
+  type ClientOptions,
+  type CustomerApi,
+  createApiClient,
+  eachCustomer,
+} from './create-api-client.ts';
 export type * from './schema.generated.ts';

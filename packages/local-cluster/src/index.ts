@@ -29,13 +29,11 @@ export { EXIT_WITH_PARENT } from './process/program.ts';
 export {
   brokerConnection,
   endpointConnection,
-  tablesConnection,
-  urlOf,
-} from './programs/region-programs.ts';
-export {
   PROBING_DEFAULT,
   PROBING_FAST,
   type Probing,
-} from './programs/traffic-manager-program.ts';
+  tablesConnection,
+  urlOf,
+} from './programs/programs.ts';
 export { connectingSettings } from './seed/prepare-regions.ts';
 export { listenForStop, type StopSignal } from './stop/listen-for-stop.ts';

@@ -17,21 +17,20 @@ export {
   type WriteReceipt,
 } from './consistency/receipts.ts';
 export type { Reach, Wait } from './consistency/version-gate.ts';
-// One region in one process.
-export { measureRegion } from './measure-region.ts';
 export { createRegion, openRegion, type Region } from './open-region.ts';
 export { type FoundRegionTable, FREEZE_MS, HOLD_MS, type RegionOpenTable } from './open-tables.ts';
 export { createPeerLinks } from './peer-links.ts';
 export { type PreparedRegion, prepareRegion } from './prepare-region.ts';
-export { type ProcessReadiness, readinessAnswerOf } from './readiness/process-readiness.ts';
+export { type ProcessReadiness, readinessAnswerOf } from './readiness/region-readiness.ts';
 export {
   type DeclaredTable,
   defineOpenTable,
   type RegionKinds,
   type RegionOptions,
 } from './region-options.ts';
+// One region in one process.
+export { createRegionService, measureRegion } from './region-service.ts';
 // A region served over HTTP.
-export { createRegionService } from './region-service.ts';
 export {
   findRegionProblems,
   type RegionSettings,

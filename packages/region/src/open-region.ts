@@ -45,10 +45,11 @@ import { createPeerLinks } from './peer-links.ts';
 import { type PreparedRegion, prepareRegion, retryOpening } from './prepare-region.ts';
 import {
   createProcessReadiness,
+  createRegionReadiness,
   createServing,
   type ProcessReadiness,
-} from './readiness/process-readiness.ts';
-import { createRegionReadiness, type RegionReadiness } from './readiness/region-readiness.ts';
+  type RegionReadiness,
+} from './readiness/region-readiness.ts';
 import {
   type RegionKinds,
   type RegionOptions,

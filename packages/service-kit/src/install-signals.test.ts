@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import { installSignals } from './install-signals.ts';
+import { installSignals } from './shutdown.ts';
 import { recordLog } from './testing/record-log.ts';
 
 function setUp({ env = {}, send }: { env?: Record<string, string>; send?: () => void } = {}) {

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import { installLastResort } from './last-resort.ts';
+import { installLastResort } from './shutdown.ts';
 import { recordLog } from './testing/record-log.ts';
 
 const STRAY = new Error('the link did not close');

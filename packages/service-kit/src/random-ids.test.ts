@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createRandomIds } from './writer-id.ts';
+import { createRandomIds } from './system-clock.ts';
 
 test('every id is 32 hex digits, and another one', () => {
   const next = createRandomIds();

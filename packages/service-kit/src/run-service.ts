@@ -1,10 +1,16 @@
 import type { AddressInfo } from 'node:net';
 import { AppError, type Clock, type Randomness, TerminalError } from '@tandem/core';
 import { type Static, type TObject, Type } from 'typebox';
-import { installSignals, type SignalSource } from './install-signals.ts';
-import { type FailureSource, installLastResort } from './last-resort.ts';
 import { createLogger, LOG_LEVELS, type Logger, type LogLevel, type PinoLogger } from './logger.ts';
-import { createShutdown, type Shutdown, type ShutdownStep } from './shutdown.ts';
+import {
+  createShutdown,
+  type FailureSource,
+  installLastResort,
+  installSignals,
+  type Shutdown,
+  type ShutdownStep,
+  type SignalSource,
+} from './shutdown.ts';
 import { createSystemClock, createSystemRandomness } from './system-clock.ts';
 
 /** What a service has of its own, in the order in which it comes to be used: open, listen, drain, close. */
@@ -257,4 +263,35 @@ export async function runService<C extends ServiceConfig>(
     source.stderr.write(`${error.message}\n`);
     source.exit(EXIT_CODE_FAILED);
   }
+}
+
+/** The part of a Fastify instance that is needed. */
+export interface ClosableServer {
+  readonly server: { closeAllConnections(): void };
+  close(): PromiseLike<unknown>;
+}
+
+interface CloseServerOptions {
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** How long the requests that run may take, in milliseconds. */
+  readonly graceMs: number;
+}
+
+/**
+ * Stops accepting at once, closes what is idle, and waits for the requests that run. Those that are
+ * still running after `graceMs` lose their connection.
+ */
+export async function closeServer(
+  app: ClosableServer,
+  { clock, logger, graceMs }: CloseServerOptions,
+): Promise<void> {
+  const closed = new AbortController();
+  const closing = Promise.resolve(app.close()).finally(() => closed.abort());
+  await clock.sleep(graceMs, closed.signal);
+  if (!closed.signal.aborted) {
+    logger.warn({ event: 'requests-cut-off', graceMs }, 'Some requests took too long to finish.');
+    app.server.closeAllConnections();
+  }
+  await closing;
 }

@@ -112,3 +112,97 @@ async function runStep(
     finished.abort();
   }
 }
+
+/** The part of `process` that is needed, so that a test need not send itself signals. */
+export interface SignalSource {
+  on(event: 'SIGTERM' | 'SIGINT' | 'disconnect', listener: () => void): unknown;
+  exit(code: number): void;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Present in a process that was forked with a channel to its parent. */
+  readonly send?: unknown;
+}
+
+export interface InstallSignalsOptions {
+  readonly shutdown: Shutdown;
+  readonly logger: Logger;
+  readonly source: SignalSource;
+}
+
+/** Shells give a process that a signal ended 128 and the signal's number. */
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/** Set to 1 by whoever starts processes that must not outlive it. */
+const EXIT_WITH_PARENT = 'TANDEM_EXIT_WITH_PARENT';
+
+/**
+ * Shuts down and exits on the first SIGTERM or SIGINT; exits at once on the second. With
+ * `TANDEM_EXIT_WITH_PARENT=1`, a forked process takes the end of its parent as a SIGTERM.
+ */
+export function installSignals({ shutdown, logger, source }: InstallSignalsOptions): void {
+  let hasBegun = false;
+
+  const stop = (signal: keyof typeof EXIT_CODES, reason: string): void => {
+    if (hasBegun) {
+      logger.warn({ event: 'shutdown-forced', reason }, 'The process exits without waiting.');
+      source.exit(EXIT_CODES[signal]);
+      return;
+    }
+    hasBegun = true;
+    void shutdown.run(reason).then((exitCode) => source.exit(exitCode));
+  };
+
+  source.on('SIGTERM', () => stop('SIGTERM', 'SIGTERM'));
+  source.on('SIGINT', () => stop('SIGINT', 'SIGINT'));
+  if (source.env[EXIT_WITH_PARENT] === '1' && source.send !== undefined) {
+    source.on('disconnect', () => stop('SIGTERM', 'the parent process has ended'));
+  }
+}
+
+/** The part of `process` that is needed, so that a test need not fail. */
+export interface FailureSource {
+  on(
+    event: 'unhandledRejection' | 'uncaughtException',
+    listener: (failure: unknown) => void,
+  ): unknown;
+  exit(code: number): void;
+}
+
+export interface LastResortOptions {
+  readonly logger: Logger;
+  readonly shutdown: Shutdown;
+  readonly source: FailureSource;
+  /**
+   * Whether a library has given this failure to nobody though nothing depends on it any more. To be as narrow
+   * as it can be: whatever it lets through is a fault that nobody looks into.
+   */
+  readonly isStray: (failure: unknown) => boolean;
+}
+
+/**
+ * Takes the failures that nobody owns. A stray one is logged, with a count, and the process goes on. Any other is a
+ * fault of this code, and may have left a piece of work standing for good: it is logged, and the process
+ * shuts down in order, so that what is in hand is answered, and exits with 1 for a fresh one to take its
+ * place. See docs/adr/0023.
+ */
+export function installLastResort(options: LastResortOptions): void {
+  const { logger, shutdown, source, isStray } = options;
+  let strays = 0;
+  let isEnding = false;
+
+  const take = (failure: unknown): void => {
+    if (isStray(failure)) {
+      strays += 1;
+      const line = { event: 'stray-failure', strays, error: failure };
+      logger.warn(line, 'A library has failed at something that nobody waits for.');
+      return;
+    }
+    const line = { event: 'unowned-failure', error: failure };
+    logger.error(line, 'Something failed that nobody owns: the process ends in order.');
+    if (isEnding) return;
+    isEnding = true;
+    void shutdown.run('a failure that nobody owns').then(() => source.exit(EXIT_CODE_FAILED));
+  };
+
+  source.on('unhandledRejection', take);
+  source.on('uncaughtException', take);
+}

@@ -1,7 +1,7 @@
 import { createSeededRandomness } from '@tandem/core/memory';
 import { isWriterId } from '@tandem/core/testing';
 import { describe, expect, test } from 'vitest';
-import { createWriterId } from './writer-id.ts';
+import { createWriterId } from './system-clock.ts';
 
 const IDS = 10_000;
 

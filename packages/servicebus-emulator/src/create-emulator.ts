@@ -2,8 +2,12 @@ import { join } from 'node:path';
 import { startAdminServer } from './admin/admin-server.ts';
 import { type AmqpServer, startAmqpServer } from './amqp/amqp-server.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { type ControlServer, startControlServer } from './control/control-server.ts';
-import { createControl, type EmulatorControl } from './control/create-control.ts';
+import {
+  type ControlServer,
+  createControl,
+  type EmulatorControl,
+  startControlServer,
+} from './control/control-server.ts';
 import { createFaults } from './faults.ts';
 import { type Namespace, openNamespace } from './namespace.ts';
 import type { TlsIdentity } from './port-server.ts';

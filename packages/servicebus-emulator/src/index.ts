@@ -1,7 +1,7 @@
 import './require-node.ts';
 
 export type { Clock } from './clock.ts';
-export type { EmulatorControl } from './control/create-control.ts';
+export type { EmulatorControl } from './control/control-server.ts';
 export {
   createEmulator,
   type Emulator,

@@ -22,8 +22,14 @@ export {
 // Settings: what there are, where they are written, how they are read and checked.
 export {
   CONFIGURATION_TABLE,
+  describeOtherCount,
+  isBucketCountRecorded,
   readConfigurationRow,
   readConfigurationRows,
+  readRecordedBucketCount,
+  readRecordedRegions,
+  recordBucketCount,
+  recordRegions,
 } from './configuration/configuration-table.ts';
 export {
   type Configuration,
@@ -35,14 +41,6 @@ export {
 } from './configuration/create-configuration.ts';
 export { type TandemConfiguration, tandemSettings } from './configuration/definitions.ts';
 export { type Peer, readPeers } from './configuration/read-peers.ts';
-export {
-  describeOtherCount,
-  isBucketCountRecorded,
-  readRecordedBucketCount,
-  readRecordedRegions,
-  recordBucketCount,
-  recordRegions,
-} from './configuration/record-bucket-count.ts';
 export {
   currentNameOf,
   describeSettingProblem,
@@ -112,24 +110,25 @@ export {
   forgetEntity,
   type RegionTraces,
 } from './recovery/forget-entity.ts';
-export { type RebuildRegionOptions, rebuildRegion } from './recovery/rebuild-region.ts';
 export {
   createRecoveryRegion,
   createRetriedStore,
+  type RebuildRegionOptions,
   type RecoveryRegionOptions,
+  rebuildRegion,
 } from './recovery/recovery-region.ts';
 export { type ReplayIntoTableOptions, replayIntoTable } from './recovery/replay-into-table.ts';
 export {
   type Restoration,
   type RestoreConflictOptions,
-  restoreConflict,
-} from './recovery/restore-conflict.ts';
-export {
   type RestoreEntitiesOptions,
   type RestoreReport,
+  type RestoringTable,
+  restoreConflict,
   restoreEntities,
-} from './recovery/restore-entities.ts';
-export { type RestoringTable, restoringOpen, restoringTyped } from './recovery/restoring-table.ts';
+  restoringOpen,
+  restoringTyped,
+} from './recovery/restore.ts';
 export { type CopyReport, verifyCopy } from './recovery/verify-copy.ts';
 export {
   type EntityPage,
@@ -145,12 +144,13 @@ export {
   type WriteCondition,
   type WriteOutcome,
 } from './replicated-table.ts';
-export { type CollectOptions, collectTombstones } from './retention/collect-tombstones.ts';
 export {
+  type CollectOptions,
+  collectTombstones,
   createTombstoneHorizons,
   type TombstoneTurnOptions,
   takeTombstoneTurn,
-} from './retention/tombstone-horizons.ts';
+} from './retention/collect-tombstones.ts';
 export {
   type RetentionSettings,
   type TrimmedKind,
@@ -158,8 +158,6 @@ export {
   trimRegion,
 } from './retention/trim-region.ts';
 export type { DamagedEntityRow } from './rows/entity-row.ts';
-export { type CopyRecord, createCopyRecord, type NamedRow, paceOf } from './status/copy-record.ts';
-export { createMirrorRecord, type MirrorRecord, mirrorLagMs } from './status/mirror-record.ts';
 // What a region says of itself: status, drill, hold, lease, proof.
 export { REPLICATION_TABLE, type StatusRow } from './status/status-row.ts';
 export {
@@ -172,8 +170,18 @@ export {
   type TableProof,
 } from './status/status-tables.ts';
 export { createStoreProbe } from './status/store-probe.ts';
+export {
+  type CopyRecord,
+  createCopyRecord,
+  createMirrorRecord,
+  createTransferRecord,
+  type MirrorRecord,
+  mirrorLagMs,
+  type NamedRow,
+  paceOf,
+  type TransferRecord,
+} from './status/table-records.ts';
 export { createTableReplicationStatus } from './status/table-replication-status.ts';
-export { createTransferRecord, type TransferRecord } from './status/transfer-record.ts';
 export { createRowMemory, type RowMemory, type RowMemoryOptions } from './tables/row-memory.ts';
 // The ports of core over tables: rows, outbox, archive, conflicts.
 export {

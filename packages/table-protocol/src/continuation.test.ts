@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { decodeContinuation, encodeContinuation } from './continuation.ts';
+import { decodeContinuation, encodeContinuation } from './headers.ts';
 
 test('a place in a listing is given back as it was, and is never an empty text', () => {
   expect(encodeContinuation('')).toBe('1!0!');

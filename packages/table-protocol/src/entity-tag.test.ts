@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { entityTagOf, parseIfMatch } from './entity-tag.ts';
+import { entityTagOf, parseIfMatch } from './headers.ts';
 
 test('a tag is made of the Timestamp, and of more where several regions wrote', () => {
   expect(entityTagOf('2020-10-27T18:36:29.6104088Z')).toBe(

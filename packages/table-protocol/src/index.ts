@@ -9,7 +9,6 @@ export {
   encodeBatch,
   parseBatch,
 } from './batch.ts';
-export { decodeContinuation, encodeContinuation } from './continuation.ts';
 // Entities
 export {
   decodeEntity,
@@ -27,9 +26,15 @@ export {
 } from './edm-json.ts';
 export { checkKey, checkProperties, KEY_LENGTH_MAX } from './entity-limits.ts';
 // Versions of an entity
-export { entityTagOf, type IfMatch, parseIfMatch } from './entity-tag.ts';
 // Filters
 export { parseFilter } from './filter.ts';
+export {
+  decodeContinuation,
+  encodeContinuation,
+  entityTagOf,
+  type IfMatch,
+  parseIfMatch,
+} from './headers.ts';
 // Addresses
 export {
   checkTableName,

@@ -44,12 +44,12 @@ export const AREAS = {
   },
   tombstones: {
     mutated: [
-      'packages/core/src/inbound/tombstone-horizon.ts',
+      'packages/core/src/retention/retention-horizon.ts',
       'packages/storage/src/retention/collect-tombstones.ts',
       'packages/region/src/replication/duties/region-duties.ts',
     ],
     tests: [
-      'packages/core/src/inbound/tombstone-horizon.test.ts',
+      'packages/core/src/retention/tombstone-horizon.test.ts',
       'packages/storage/src/retention/collect-tombstones.test.ts',
       'packages/region/src/replication/duties/tombstone-duty.test.ts',
     ],
@@ -67,7 +67,7 @@ export const AREAS = {
     ],
   },
   commands: {
-    mutated: ['apps/cli/src/*.ts', 'apps/cli/src/{commands,inventory,regions,replay,report}/*.ts'],
+    mutated: ['apps/cli/src/*.ts', 'apps/cli/src/{commands,inventory,regions,report}/*.ts'],
     tests: [COMMANDS],
   },
   region: {

@@ -2,7 +2,7 @@ import type { RiskSurvey, WriteAtRisk } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
 import { chooseRows, nameRow, type RowChoice, rowJson, withRow } from '../regions/choose-kind.ts';
-import { surveyRegion } from '../regions/survey-region.ts';
+import { surveyRegion } from '../regions/look-at-regions.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 

@@ -20,7 +20,7 @@ import {
 } from '../regions/choose-kind.ts';
 import { openRestoring, requireNamed } from '../regions/open-writer.ts';
 import type { CliRegion } from '../regions/region.ts';
-import { conflictName } from '../report/describe-conflict.ts';
+import { conflictName } from '../report/describe-verify.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';

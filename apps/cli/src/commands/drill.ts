@@ -8,8 +8,11 @@ import {
   TerminalError,
 } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
-import { createHttpDrillClient } from '../drill/http-drill-client.ts';
-import { readTrafficManager, type TrafficManagerSight } from '../drill/read-traffic-manager.ts';
+import {
+  createHttpDrillClient,
+  readTrafficManager,
+  type TrafficManagerSight,
+} from '../drill/drill-over-http.ts';
 import { EXIT } from '../exit-codes.ts';
 import { duration, wholeNumber } from '../option-values.ts';
 import { isReady, lookAtRegions } from '../regions/look-at-regions.ts';

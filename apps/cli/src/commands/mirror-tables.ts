@@ -10,8 +10,7 @@ import {
 import type { Command } from 'commander';
 import type { Cli, Outcome } from '../act.ts';
 import { openCatalogue } from '../regions/open-writer.ts';
-import { openAccount, openAllForSources } from '../regions/plain-accounts.ts';
-import { showMirror } from '../regions/show-mirror.ts';
+import { openAccount, openAllForSources, showMirror } from '../regions/plain-accounts.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import type { Session } from '../session.ts';
 import { NotFoundError, UsageError } from '../usage-error.ts';

@@ -16,8 +16,10 @@ import { readTombstoneAgeMs } from '../regions/region.ts';
 import {
   conflictDifferenceJson,
   describeConflictDifferences,
-} from '../report/describe-conflict.ts';
-import { describeDamagedRow, differenceJson, idText } from '../report/describe-verify.ts';
+  describeDamagedRow,
+  differenceJson,
+  idText,
+} from '../report/describe-verify.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable } from '../report/text-table.ts';
 import type { Session } from '../session.ts';

@@ -54,11 +54,15 @@ import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
 import { durationText } from '../option-values.ts';
 import { openCatalogue } from '../regions/open-writer.ts';
-import { connectionOf, openAccount, openAllForSources } from '../regions/plain-accounts.ts';
+import {
+  connectionOf,
+  openAccount,
+  openAllForSources,
+  sourceJson,
+} from '../regions/plain-accounts.ts';
 import { type CliRegion, readDurationMs } from '../regions/region.ts';
 import { requireConfirmation } from '../regions/require-confirmation.ts';
 import { escapeValue } from '../report/escape-text.ts';
-import { sourceJson } from '../report/source-json.ts';
 import type { Session } from '../session.ts';
 import { NotFoundError, UsageError } from '../usage-error.ts';
 

@@ -5,8 +5,11 @@ import { duration, withRechecks } from '../option-values.ts';
 import { withClientTable } from '../regions/choose-kind.ts';
 import { proveEqual, type VerifyChoice } from '../regions/prove-equal.ts';
 import type { CliRegion } from '../regions/region.ts';
-import { conflictDifferenceJson } from '../report/describe-conflict.ts';
-import { describeVerify, differenceJson } from '../report/describe-verify.ts';
+import {
+  conflictDifferenceJson,
+  describeVerify,
+  differenceJson,
+} from '../report/describe-verify.ts';
 import { timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 

@@ -6,11 +6,10 @@
 import { AppError, type Clock } from '@tandem/core';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { readTrafficManager, type TrafficManagerSight } from '../drill/read-traffic-manager.ts';
+import { readTrafficManager, type TrafficManagerSight } from '../drill/drill-over-http.ts';
 import { KINDS } from '../regions/choose-kind.ts';
-import { lookAtRegion } from '../regions/look-at-regions.ts';
+import { lookAtRegion, surveyRegion } from '../regions/look-at-regions.ts';
 import { readWireVersion } from '../regions/region.ts';
-import { surveyRegion } from '../regions/survey-region.ts';
 import type { Session } from '../session.ts';
 import { UsageError } from '../usage-error.ts';
 import { createPlotRing, type PlotRing } from './plot-ring.ts';

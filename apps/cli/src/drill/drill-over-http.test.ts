@@ -3,8 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { encodeVector, formatStamp } from '@tandem/core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { createHttpDrillClient, readReadiness } from './http-drill-client.ts';
-import { readTrafficManager } from './read-traffic-manager.ts';
+import { createHttpDrillClient, readReadiness, readTrafficManager } from './drill-over-http.ts';
 
 interface Asked {
   readonly method: string | undefined;

@@ -3,12 +3,14 @@ import {
   type KindSources,
   type RegionSources,
   type RegionStatus,
+  type RiskSurvey,
   readRegionStatus,
+  surveyRisk,
 } from '@tandem/core';
 import type { WorkIo } from '../io.ts';
 import type { Session } from '../session.ts';
 import { KINDS } from './choose-kind.ts';
-import { type CliRegion, findQueue, readDurationMs } from './region.ts';
+import { type CliRegion, chooseBuckets, findQueue, readDurationMs, withQueue } from './region.ts';
 
 /**
  * What the API of a region says when it is asked whether it is ready; `unknown` where nobody says
@@ -101,4 +103,26 @@ async function counterOf(region: CliRegion, io: WorkIo): Promise<RegionSources['
   const place = await findQueue(region);
   if (place === undefined || countMessages === undefined) return undefined;
   return () => region.busPatience.bound(() => countMessages(place));
+}
+
+/** Finds what would be lost or late if a region vanished now, of the kind that the session is about. */
+export async function surveyRegion(
+  session: Session,
+  { name, bucket }: { readonly name: string; readonly bucket?: string | undefined },
+): Promise<RiskSurvey> {
+  const region = await session.openOne(name);
+  const { regions } = await session.inventory();
+  return surveyRisk({
+    region: name,
+    outbox: region.recovery.outbox,
+    buckets: chooseBuckets(region.recovery.buckets, bucket),
+    peers: regions.map((one) => one.name).filter((other) => other !== name),
+    async openPeer(peer) {
+      const opened = await session.openToFill(peer, region.bucketCount);
+      return {
+        replica: opened.recovery.replica,
+        withQueue: (work) => withQueue(opened, session.io, work),
+      };
+    },
+  });
 }

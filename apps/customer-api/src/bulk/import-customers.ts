@@ -13,7 +13,6 @@ import { problemOfOutcome } from '../routes/answer-customer.ts';
 import { ImportLine, type ImportReportLine } from '../routes/bulk-schema.ts';
 import { compileValidator } from '../validation/validator.ts';
 import { describeViolations } from '../validation/violation.ts';
-import { type RawLine, splitLines } from './split-lines.ts';
 
 export interface ImportOptions {
   readonly customers: CustomerService;
@@ -208,4 +207,49 @@ export function toNdjson(value: unknown): string {
 
 function escapeOf(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
+
+const NEWLINE = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+
+/** One line, without its end; undefined when it is longer than a line may be. */
+interface RawLine {
+  readonly bytes: Buffer | undefined;
+}
+
+/**
+ * The lines of a stream of bytes, in pieces of any size; the last one may lack its end. Reads on only
+ * when asked for more, and holds no more than a piece and `lineBytesMax`.
+ */
+export async function* splitLines(
+  pieces: AsyncIterable<Buffer>,
+  lineBytesMax: number,
+): AsyncGenerator<RawLine> {
+  let begun: Buffer[] = [];
+  let length = 0;
+  const add = (part: Buffer): void => {
+    length += part.length;
+    if (length <= lineBytesMax) begun.push(part);
+    else begun = [];
+  };
+  const take = (): RawLine => {
+    const bytes = length > lineBytesMax ? undefined : trimEnd(Buffer.concat(begun));
+    begun = [];
+    length = 0;
+    return { bytes };
+  };
+  for await (const piece of pieces) {
+    let from = 0;
+    for (let end = piece.indexOf(NEWLINE); end >= 0; end = piece.indexOf(NEWLINE, from)) {
+      add(piece.subarray(from, end));
+      yield take();
+      from = end + 1;
+    }
+    if (from < piece.length) add(piece.subarray(from));
+  }
+  if (length > 0) yield take();
+}
+
+function trimEnd(line: Buffer): Buffer {
+  return line.at(-1) === CARRIAGE_RETURN ? line.subarray(0, -1) : line;
 }

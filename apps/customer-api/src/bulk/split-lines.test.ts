@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { splitLines } from './split-lines.ts';
+import { splitLines } from './import-customers.ts';
 
 async function* cut(text: Buffer, sizes: readonly number[]): AsyncGenerator<Buffer> {
   let at = 0;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { ApiCaller } from '../auth/scopes.ts';
 import { ProblemError } from '../http/problem.ts';
+import type { ApiCaller } from '../plugins/auth.ts';
 import type { CustomerBody } from '../routes/customers-schema.ts';
 
 /**

@@ -11,10 +11,10 @@ import {
 } from '@tandem/telemetry';
 import type { FastifyInstance } from 'fastify';
 import { type AppOptions, createApp } from '../app.ts';
-import { SCOPES } from '../auth/scopes.ts';
 import type { Config } from '../config.ts';
 import { createCustomerService } from '../customers/customer-service.ts';
 import { EVENT_LOOP_DELAY_MS_MAX } from '../http/limits.ts';
+import { SCOPES } from '../plugins/auth.ts';
 
 export interface ServiceOptions {
   readonly config: Config;

@@ -3,10 +3,8 @@ import { type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Fastify from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ApiTokenVerifier } from '../auth/scopes.ts';
-import { SCOPES, type Scope } from '../auth/scopes.ts';
 import { createTestApp, type TestApp } from '../testing/create-test-app.ts';
-import { authPlugin } from './auth.ts';
+import { type ApiTokenVerifier, authPlugin, SCOPES, type Scope } from './auth.ts';
 import { problemsPlugin } from './problems.ts';
 
 const seen: string[] = [];

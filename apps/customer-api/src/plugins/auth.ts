@@ -1,9 +1,33 @@
 import { assert } from '@tandem/core';
+import type { Caller, TokenVerifier } from '@tandem/service-kit/tokens';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import type { ApiCaller, ApiTokenVerifier } from '../auth/scopes.ts';
-import { ANYONE, scopeOf } from '../auth/scopes.ts';
 import { ProblemError } from '../http/problem.ts';
+
+/** What a token may allow. Without one of them a token allows nothing. */
+export const SCOPES = ['customers.read', 'customers.write', 'customers.operate'] as const;
+
+export type Scope = (typeof SCOPES)[number];
+export type ApiCaller = Caller<Scope>;
+export type ApiTokenVerifier = TokenVerifier<Scope>;
+
+export const BEARER = 'bearer';
+
+type SecurityRequirement = Readonly<Record<string, readonly string[]>>;
+
+/** For the schema of a route: what the document says of it is what is enforced. */
+export function requireScope(scope: Scope): readonly SecurityRequirement[] {
+  return [{ [BEARER]: [scope] }];
+}
+
+/** For the schema of a route that anyone may ask. */
+export const ANYONE: readonly SecurityRequirement[] = [];
+
+/** Returns undefined for a route that anyone may ask. */
+export function scopeOf(security: readonly SecurityRequirement[]): Scope | undefined {
+  const stated = security[0]?.[BEARER]?.[0];
+  return SCOPES.find((scope) => scope === stated);
+}
 
 declare module 'fastify' {
   interface FastifyRequest {

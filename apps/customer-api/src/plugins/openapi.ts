@@ -3,7 +3,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import { assert } from '@tandem/core';
 import fp from 'fastify-plugin';
-import { BEARER } from '../auth/scopes.ts';
+import { BEARER } from './auth.ts';
 
 /** Serves the description of every route registered after it, at /openapi.json and, to read, at /docs. */
 export const openapiPlugin = fp(

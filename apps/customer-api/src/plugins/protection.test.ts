@@ -1,8 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { ApiTokenVerifier } from '../auth/scopes.ts';
-import { SCOPES } from '../auth/scopes.ts';
 import { createTestApp } from '../testing/create-test-app.ts';
+import { type ApiTokenVerifier, SCOPES } from './auth.ts';
 
 const PER_MINUTE = 3;
 

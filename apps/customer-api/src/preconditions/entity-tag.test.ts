@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseEntityTags } from './entity-tag.ts';
+import { parseEntityTags } from './preconditions.ts';
 
 const list = (...tags: [value: string, isWeak: boolean][]) => ({
   kind: 'list',

@@ -11,8 +11,8 @@ import type {
   CustomerService,
 } from '../customers/customer-service.ts';
 import { ProblemError } from '../http/problem.ts';
-import { formatEntityTag } from '../preconditions/entity-tag.ts';
 import {
+  formatEntityTag,
   judgeRead,
   type PreconditionHeaders,
   preconditionFailed,

@@ -3,7 +3,6 @@ import { assert, encodeVector } from '@tandem/core';
 import { type Acknowledgement, versionOf } from '@tandem/region';
 import type { WriteCondition } from '@tandem/storage';
 import { type Static, Type } from 'typebox';
-import { requireScope } from '../auth/scopes.ts';
 import { nameUnknownLevel, type Preferences, readPreferences } from '../consistency/preferences.ts';
 import type {
   BatchOutcome,
@@ -13,6 +12,7 @@ import type {
 import { BATCH_BODY_BYTES_MAX, BATCH_OPERATIONS_MAX } from '../http/limits.ts';
 import { PROBLEMS, ProblemError, toProblem, toProblemError } from '../http/problem.ts';
 import { readIdempotencyKey } from '../idempotency/idempotency-key.ts';
+import { requireScope } from '../plugins/auth.ts';
 import { logUnexpected } from '../plugins/problems.ts';
 import {
   agreeOn,

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { requireScope } from '../auth/scopes.ts';
+import { requireScope } from '../plugins/auth.ts';
 import { CustomerBody } from './customers-schema.ts';
 import {
   ChangedSince,

@@ -1,8 +1,8 @@
 import { readInstantMs } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { type Static, type TSchema, type TString, type TUnsafe, Type } from 'typebox';
-import { requireScope } from '../auth/scopes.ts';
 import { ProblemError } from '../http/problem.ts';
+import { requireScope } from '../plugins/auth.ts';
 import type { Violation } from '../validation/violation.ts';
 import {
   CreateHeaders,

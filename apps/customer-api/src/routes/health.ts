@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { type ProcessReadiness, readinessAnswerOf } from '@tandem/region';
 import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
-import { ANYONE } from '../auth/scopes.ts';
+import { ANYONE } from '../plugins/auth.ts';
 import { jsonResponse, problemResponses } from './schema-parts.ts';
 
 export interface HealthRoutesOptions {

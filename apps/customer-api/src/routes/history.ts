@@ -2,9 +2,9 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { encodeVector } from '@tandem/core';
 import type { HistoryEntry } from '@tandem/storage';
 import { type Static, Type } from 'typebox';
-import { requireScope } from '../auth/scopes.ts';
 import type { CustomerKind, CustomerService } from '../customers/customer-service.ts';
 import { CURSOR_LENGTH_MAX, HISTORY_LIMIT_DEFAULT, HISTORY_LIMIT_MAX } from '../http/limits.ts';
+import { requireScope } from '../plugins/auth.ts';
 import { customerNotFound, toFields } from './answer-customer.ts';
 import { CustomerAnswer, VERSION_PROBLEMS } from './customers-schema.ts';
 import {

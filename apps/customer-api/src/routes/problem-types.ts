@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { ANYONE } from '../auth/scopes.ts';
 import { PROBLEM_CODES, PROBLEMS, ProblemError, problemType } from '../http/problem.ts';
+import { ANYONE } from '../plugins/auth.ts';
 import { jsonResponse, problemResponses } from './schema-parts.ts';
 /** The type URI of a problem leads to what it means. */
 export const problemTypeRoutes: FastifyPluginAsyncTypebox = async (app) => {

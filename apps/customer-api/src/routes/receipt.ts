@@ -1,11 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { encodeVector } from '@tandem/core';
 import { type Static, Type } from 'typebox';
-import { requireScope } from '../auth/scopes.ts';
 import { readPreferences } from '../consistency/preferences.ts';
 import type { CustomerService } from '../customers/customer-service.ts';
 import { ProblemError } from '../http/problem.ts';
-import { placeHolder } from '../plugins/auth.ts';
+import { placeHolder, requireScope } from '../plugins/auth.ts';
 import { versionNotReached } from '../preconditions/preconditions.ts';
 import { CustomerParams, guardedResponses, jsonResponse, PREFER, tags } from './schema-parts.ts';
 

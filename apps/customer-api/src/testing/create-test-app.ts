@@ -24,9 +24,9 @@ import {
 } from '@tandem/storage';
 import type { FastifyInstance } from 'fastify';
 import { createApp } from '../app.ts';
-import type { ApiTokenVerifier } from '../auth/scopes.ts';
 import type { Pace } from '../bulk/pace.ts';
 import type { CustomerKind } from '../customers/customer-service.ts';
+import type { ApiTokenVerifier } from '../plugins/auth.ts';
 import { customersOver } from './customers-over.ts';
 
 export interface TestApp {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { makeOrders } from './make-orders.ts';
+import { makeOrders } from './make-customers.ts';
 
 test('as many orders as are asked for, the same every time, each transaction of one customer', () => {
   const made = makeOrders(1_234);

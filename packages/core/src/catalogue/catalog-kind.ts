@@ -1,6 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { edm } from '../entity-kind/edm.ts';
-import { defineOwnKind, type TypedKind } from '../entity-kind/entity-kind.ts';
+import { defineOwnKind, edm, type TypedKind } from '../entity-kind/entity-kind.ts';
 import { TerminalError } from '../errors.ts';
 
 // The catalogue of client tables as an entity kind: which records there are, and how they are named. What follows

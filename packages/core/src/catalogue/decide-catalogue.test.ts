@@ -1,8 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { toAllFieldValues, toEntity } from '../entity-kind/entity-fields.ts';
-import type { EntityState } from '../state/entity-state.ts';
-import { isAlive, latestStamp } from '../state/entity-state.ts';
+import { type EntityState, isAlive, latestStamp } from '../state/entity-state.ts';
 import { mergeStates } from '../state/merge.ts';
 import { writeEntity } from '../state/write-entity.ts';
 import { formatStamp } from '../time/stamp.ts';

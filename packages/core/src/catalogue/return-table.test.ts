@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decideReturn, isReturnOf, sourceAfterReturn } from './return-table.ts';
-import type { TableMirror } from './table-mirror.ts';
+import { decideReturn, isReturnOf, sourceAfterReturn, type TableMirror } from './table-mirror.ts';
 import {
   decodeSource,
   encodeSource,

@@ -231,7 +231,7 @@ const NEXT: Readonly<Record<SourceState, Readonly<Record<EventKind, SourceState 
     prove: 'done',
   },
   done: { freeze: 'done', thaw: undefined, overlay: 'done', copied: 'done', prove: 'done' },
-  // Out of these lead the steps of a return alone: return-table.ts.
+  // Out of these lead the steps of a return alone: table-mirror.ts.
   closing: NOWHERE,
   returning: NOWHERE,
   returned: NOWHERE,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { untilUncontended } from './contention.ts';
+import { untilUncontended } from './retry.ts';
 
 test('what someone else has written to is tried anew, until it holds', async () => {
   const counts: number[] = [];

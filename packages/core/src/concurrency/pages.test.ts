@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { PAGES_IN_PLACE_MAX, pagesOf } from './pages.ts';
+import { PAGES_IN_PLACE_MAX, pagesOf } from './bounded.ts';
 
 interface NumberPage {
   readonly items: readonly number[];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { customerKind } from './customer.ts';
+import { customerKind } from './index.ts';
 
 test.each([
   ['00b479c9-f61f-451a-86d2-ee8cc047c181', true],

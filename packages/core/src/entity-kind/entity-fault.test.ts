@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { EntityState } from '../state/entity-state.ts';
 import { formatStamp } from '../time/stamp.ts';
 import type { FieldValue } from '../values/field-value.ts';
-import { findEntityFault, withinUnknown } from './entity-fault.ts';
+import { findEntityFault, withinUnknown } from './entity-fields.ts';
 import { rowsKind } from './entity-kind.ts';
 
 const stamp = formatStamp({ timeMs: 1, counter: 0, region: 'east', writer: 'w' });

@@ -1,12 +1,9 @@
 import fc from 'fast-check';
 import { Type } from 'typebox';
 import { describe, expect, test } from 'vitest';
-import { canonicalValue } from '../values/canonical-value.ts';
-import { decodeFieldValue, encodeFieldValue } from '../values/encode-field-value.ts';
-import { edm } from './edm.ts';
-import { findEntityFault } from './entity-fault.ts';
-import { checkEntityId, toFieldValues } from './entity-fields.ts';
-import { defineEntityKind } from './entity-kind.ts';
+import { canonicalValue, decodeFieldValue, encodeFieldValue } from '../values/field-value.ts';
+import { checkEntityId, findEntityFault, toFieldValues } from './entity-fields.ts';
+import { defineEntityKind, edm } from './entity-kind.ts';
 
 const kind = defineEntityKind({
   name: 'Things',

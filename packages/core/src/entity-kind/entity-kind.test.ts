@@ -1,8 +1,7 @@
 import { type TObject, type TSchema, Type } from 'typebox';
 import { describe, expect, test } from 'vitest';
-import { edm } from './edm.ts';
 import { toFieldValues } from './entity-fields.ts';
-import { defineEntityKind, defineOpenKind, defineOwnKind } from './entity-kind.ts';
+import { defineEntityKind, defineOpenKind, defineOwnKind, edm } from './entity-kind.ts';
 
 const kindOf = (schema: TObject, name = 'Things') => defineEntityKind({ name, schema });
 const kindWith = (field: TSchema) => kindOf(Type.Object({ field }));

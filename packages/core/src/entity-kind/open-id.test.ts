@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { KeyBox, KeyRange } from '../model/key-ranges.ts';
+import type { KeyBox, KeyRange } from '../model/predicate.ts';
 import { bucketOf, entityBucketOf } from './bucket.ts';
 import { rowsKind } from './entity-kind.ts';
 import {

@@ -11,7 +11,7 @@
 import { hash } from 'node:crypto';
 import { TerminalError } from '../errors.ts';
 import { findKeyFault, KEY_LENGTH_MAX } from '../limits/table-limits.ts';
-import type { Bound, KeyBox, KeyRange } from '../model/key-ranges.ts';
+import type { Bound, KeyBox, KeyRange } from '../model/predicate.ts';
 
 export interface OpenKey {
   readonly partitionKey: string;

@@ -8,7 +8,7 @@ import {
 import { isMessageFault } from '../arrival/refusal.ts';
 import { TOMBSTONE_AGE_MS_MIN } from '../catalogue/decide-catalogue.ts';
 import { chunk, forEachBounded } from '../concurrency/bounded.ts';
-import { untilUncontended } from '../concurrency/contention.ts';
+import { untilUncontended } from '../concurrency/retry.ts';
 import { tableIdOf } from '../entity-kind/open-id.ts';
 import { AppError, assertNever, TerminalError, TransientError } from '../errors.ts';
 import { ROWS_PER_TRANSACTION_MAX } from '../limits/table-limits.ts';

@@ -24,15 +24,15 @@ import {
   settlementOfSets,
 } from '../arrival/refusal.ts';
 import { chunk } from '../concurrency/bounded.ts';
+import { type RetryPolicy, retry } from '../concurrency/retry.ts';
 import { type AppError, TerminalError } from '../errors.ts';
+import type { Fragment } from '../model/change-set.ts';
 import type { Conflict } from '../model/conflict.ts';
-import type { Fragment } from '../model/fragment.ts';
 import type { Settlement } from '../model/settlement.ts';
 import type { ChangeReceiver, InboundMessage } from '../ports/change-receiver.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { FragmentKeeper } from '../ports/fragment-keeper.ts';
 import type { Randomness } from '../ports/randomness.ts';
-import { type RetryPolicy, retry } from '../retry/retry.ts';
 import { CONFLICTS_PLAIN_BYTES_MAX, decodeConflictMessage } from '../wire/encode-conflict.ts';
 import { decodeFragment, isFragment } from '../wire/large-set.ts';
 import {

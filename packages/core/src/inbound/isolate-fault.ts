@@ -2,13 +2,13 @@ import type { ReceivedSet } from '../arrival/judge-change-set.ts';
 import type { Notices } from '../arrival/notices.ts';
 import { type FailedSet, isMessageFault, settlementOfSets } from '../arrival/refusal.ts';
 import { forEachBounded } from '../concurrency/bounded.ts';
+import { type RetryPolicy, retryDelayMs } from '../concurrency/retry.ts';
 import { AppError, type AppErrorCode, TerminalError } from '../errors.ts';
 import type { ChangeSet } from '../model/change-set.ts';
 import type { Settlement } from '../model/settlement.ts';
 import type { InboundMessage } from '../ports/change-receiver.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Randomness } from '../ports/randomness.ts';
-import { type RetryPolicy, retryDelayMs } from '../retry/retry.ts';
 import type { Applier } from './apply-change-sets.ts';
 
 /** Says where a change set goes, and which entities it is about. */

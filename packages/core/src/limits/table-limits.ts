@@ -6,8 +6,13 @@
 import { assertNever, TerminalError } from '../errors.ts';
 import { type Comparison, comparisonsOf, type Predicate } from '../model/predicate.ts';
 import type { Properties, RowOperation, RowRange, Transaction } from '../ports/table-store.ts';
-import { isDateTimeText, isGuidText, isInt32, isInt64 } from '../values/encode-field-value.ts';
-import type { FieldValue } from '../values/field-value.ts';
+import {
+  type FieldValue,
+  isDateTimeText,
+  isGuidText,
+  isInt32,
+  isInt64,
+} from '../values/field-value.ts';
 import { operationBytes, rowBytes, valueBytes } from './row-size.ts';
 
 const KIB = 1_024;

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createSortedMap } from './sorted-map.ts';
+import { createSortedMap } from './memory-table-store.ts';
 
 const key = fc.string({ maxLength: 2 });
 const step = fc.record({ key, remove: fc.boolean() });

@@ -1,8 +1,8 @@
+import { type RetryPolicy, retryDelayMs } from '../concurrency/retry.ts';
 import { AppError } from '../errors.ts';
 import type { ChangePublisher, OutboundMessage } from '../ports/change-publisher.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Randomness } from '../ports/randomness.ts';
-import { type RetryPolicy, retryDelayMs } from '../retry/retry.ts';
 import { PACK_WIRE_VERSION, WIRE_VERSION } from '../wire/versions.ts';
 
 type PublishOutcome = 'accepted' | 'peer-down';

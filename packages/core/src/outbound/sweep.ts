@@ -1,6 +1,5 @@
 import type { Notices } from '../arrival/notices.ts';
-import { forEachBounded } from '../concurrency/bounded.ts';
-import { pagesOf } from '../concurrency/pages.ts';
+import { forEachBounded, pagesOf } from '../concurrency/bounded.ts';
 import { AppError } from '../errors.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ConflictJournal } from '../ports/conflict-journal.ts';

@@ -1,4 +1,4 @@
-import type { Fragment, FragmentHead } from '../model/fragment.ts';
+import type { Fragment, FragmentHead } from '../model/change-set.ts';
 
 export type KeptFragment =
   /** All are there. */

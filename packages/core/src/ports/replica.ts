@@ -1,4 +1,4 @@
-import type { EntityFault } from '../entity-kind/entity-fault.ts';
+import type { EntityFault } from '../entity-kind/entity-fields.ts';
 import type { EntityState, StoredState } from '../state/entity-state.ts';
 
 export interface StoredRow extends StoredState {

@@ -1,5 +1,5 @@
 import { batchesOf } from '../concurrency/bounded.ts';
-import { untilUncontended } from '../concurrency/contention.ts';
+import { untilUncontended } from '../concurrency/retry.ts';
 import { isBelow, latestHorizon } from '../model/horizons.ts';
 import type { ArchiveKeeper, ArchiveRow, ScannedArchiveRow } from '../ports/recovery-region.ts';
 import { findSuperseded } from '../retention/trim-archive.ts';

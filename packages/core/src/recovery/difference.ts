@@ -3,7 +3,7 @@ import { type EntityState, isAlive, type StoredState, stampsOf } from '../state/
 import { mergeStates } from '../state/merge.ts';
 import { encodeVector, hasSeen } from '../state/version-vector.ts';
 import { type Stamp, stampTimeMs } from '../time/stamp.ts';
-import { type EncodedFieldValue, encodeFieldValue } from '../values/encode-field-value.ts';
+import { type EncodedFieldValue, encodeFieldValue } from '../values/field-value.ts';
 /** By region: undefined where there is no row. */
 export type StatesByRegion = ReadonlyMap<string, EntityState | undefined>;
 

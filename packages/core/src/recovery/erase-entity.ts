@@ -1,5 +1,5 @@
 import { batchesOf } from '../concurrency/bounded.ts';
-import { untilUncontended } from '../concurrency/contention.ts';
+import { untilUncontended } from '../concurrency/retry.ts';
 import { TerminalError } from '../errors.ts';
 import { ROWS_PER_TRANSACTION_MAX } from '../limits/table-limits.ts';
 import type { ChangeSet } from '../model/change-set.ts';

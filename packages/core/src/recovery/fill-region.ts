@@ -2,10 +2,10 @@ import { AppError, assertNever } from '../errors.ts';
 import { type Horizons, latestHorizon } from '../model/horizons.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { RecoveryRegion, RowScanner } from '../ports/recovery-region.ts';
+import { readTombstones } from '../retention/retention-horizon.ts';
 import { copyArchive } from './copy-archive.ts';
 import type { Difference } from './difference.ts';
 import { joinJournals, readKept, repairJournals } from './journals.ts';
-import { readTombstones } from './read-tombstones.ts';
 import { applyRepair, joinEntities, planRepair } from './repair-regions.ts';
 import { type DamagedArchiveRow, replayInto } from './replay.ts';
 import {

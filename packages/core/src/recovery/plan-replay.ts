@@ -5,13 +5,13 @@ import type { Horizons } from '../model/horizons.ts';
 import type { ArchiveSpan } from '../ports/archive.ts';
 import type { ArchiveKeeper, RowScanner } from '../ports/recovery-region.ts';
 import type { Replica, StoredRow } from '../ports/replica.ts';
+import { mayBeGone } from '../retention/retention-horizon.ts';
 import { type EntityState, isAlive, type StoredState } from '../state/entity-state.ts';
 import { encodeVector } from '../state/version-vector.ts';
 import { isStamp, stampTimeMs } from '../time/stamp.ts';
 import { isSameValue } from '../values/field-value.ts';
 import { type Difference, describeDifference, isSameState, proofOf } from './difference.ts';
 import { readReadable } from './read-readable.ts';
-import { mayBeGone } from './read-tombstones.ts';
 import { type DamagedArchiveRow, foldArchive, foldSpanOf, type ReplaySpan } from './replay.ts';
 /**
  * `join`: what the archive has is joined into the rows, which brings back what is missing and undoes

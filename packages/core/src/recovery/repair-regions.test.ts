@@ -12,8 +12,8 @@ import {
   stateWith,
 } from '../testing/memory-recovery-region.ts';
 import { type Difference, describeDifference, isSameState } from './difference.ts';
-import { mergeStatesInto } from './merge-states-into.ts';
 import { applyRepair, joinEntities, planRepair } from './repair-regions.ts';
+import { mergeStatesInto } from './replay.ts';
 
 const HORIZON_MS = 1_000;
 

@@ -1,5 +1,5 @@
 import { chunk, forEachBounded } from '../concurrency/bounded.ts';
-import { untilUncontended } from '../concurrency/contention.ts';
+import { untilUncontended } from '../concurrency/retry.ts';
 import { assert } from '../errors.ts';
 import { fitRow, mergeRows } from '../inbound/decide-apply.ts';
 import { ROWS_PER_TRANSACTION_MAX } from '../limits/table-limits.ts';

@@ -1,19 +1,20 @@
 import { chunk, forEachBounded } from '../concurrency/bounded.ts';
+import { untilUncontended } from '../concurrency/retry.ts';
 import { tableIdOf } from '../entity-kind/open-id.ts';
 import { TerminalError } from '../errors.ts';
 import { fitRow, mergeRows } from '../inbound/decide-apply.ts';
 import { ROWS_PER_TRANSACTION_MAX } from '../limits/table-limits.ts';
 import { type ChangeSet, originOf, referenceIdOf } from '../model/change-set.ts';
+import { areConcurrent, type Conflict, findConflicts } from '../model/conflict.ts';
 import type { Horizons } from '../model/horizons.ts';
 import type { ArchiveSpan } from '../ports/archive.ts';
 import type { ConflictJournal } from '../ports/conflict-journal.ts';
 import type { ArchiveKeeper, RecoveryRegion } from '../ports/recovery-region.ts';
-import type { Replica } from '../ports/replica.ts';
+import type { Replica, RowWrite } from '../ports/replica.ts';
+import { mayBeGone, readTombstones } from '../retention/retention-horizon.ts';
 import type { StoredState } from '../state/entity-state.ts';
-import { isSameState } from './difference.ts';
-import { mergeStatesInto } from './merge-states-into.ts';
+import { isSameState, stateText } from './difference.ts';
 import { readReadable } from './read-readable.ts';
-import { mayBeGone, readTombstones } from './read-tombstones.ts';
 import { joinEntities } from './repair-regions.ts';
 
 export interface ReplaySpan {
@@ -270,4 +271,68 @@ async function joinBatch(
   const regions = [...peers, target];
   const written = await joinEntities({ regions, bucket, entityIds: changed, archived: states });
   return written.get(target.region) ?? 0;
+}
+
+const CONTENTION = { attemptsMax: 10, remedy: 'Repeat the command.' };
+const BYTES_MAX = 1024 * 1024;
+
+/**
+ * Joins the states into the rows of a replica, under their ETags: nothing newer is overwritten.
+ * What rows and states lose to each other goes to the journal, if there is one. Idempotent. Resolves with the
+ * number of rows written.
+ */
+export async function mergeStatesInto(
+  replica: Replica,
+  states: ReadonlyMap<string, StoredState>,
+  conflicts?: Pick<ConflictJournal, 'record'>,
+): Promise<number> {
+  let written = 0;
+  const byBucket = Map.groupBy(states, ([entityId]) => replica.bucketOf(entityId));
+  for (const [bucket, own] of byBucket) {
+    const bounds = {
+      countMax: ROWS_PER_TRANSACTION_MAX,
+      weightMax: BYTES_MAX,
+      weigh: ([, { state }]: [string, StoredState]): number => stateText(state).length,
+    };
+    for (const part of chunk(own, bounds)) {
+      written += await mergePart({ replica, bucket, conflicts }, part);
+    }
+  }
+  return written;
+}
+
+interface MergeInto {
+  readonly replica: Replica;
+  readonly bucket: string;
+  readonly conflicts: Pick<ConflictJournal, 'record'> | undefined;
+}
+
+async function mergePart(
+  { replica, bucket, conflicts }: MergeInto,
+  part: readonly (readonly [string, StoredState])[],
+): Promise<number> {
+  return untilUncontended<number>(async () => {
+    const ids = part.map(([entityId]) => entityId);
+    const { rows, damaged } = await readReadable(replica, bucket, ids);
+    const writes = part.flatMap(([entityId, found]): RowWrite[] => {
+      if (damaged.has(entityId)) return [];
+      const stored = rows.get(entityId);
+      const row = fitRow(replica, stored === undefined ? found : mergeRows(stored, found));
+      const isThere = stored !== undefined && isSameState(stored.state, row.state);
+      return isThere ? [] : [{ entityId, row, stored }];
+    });
+    if (writes.length === 0) return 0;
+    const { entityKind } = replica;
+    const found = part.flatMap(([entityId, { state }]): readonly Conflict[] => {
+      const stored = rows.get(entityId)?.state;
+      if (stored === undefined || !areConcurrent(stored, state)) return [];
+      return findConflicts(stored, { entityKind, entityId, state });
+    });
+    // Before the rows: once they are merged, a repetition would no longer see it.
+    if (found.length > 0) await conflicts?.record(found);
+    const outcome = await replica.write(bucket, writes);
+    return outcome.kind === 'written'
+      ? writes.length
+      : { contended: `Row ${outcome.entityId} in bucket ${bucket}` };
+  }, CONTENTION);
 }

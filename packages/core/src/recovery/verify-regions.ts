@@ -2,6 +2,7 @@ import { chunk, forEachBounded } from '../concurrency/bounded.ts';
 import { ROWS_PER_TRANSACTION_MAX } from '../limits/table-limits.ts';
 import type { Horizons } from '../model/horizons.ts';
 import type { RecoveryRegion, ScannedRow } from '../ports/recovery-region.ts';
+import { mayBeGone, readTombstones } from '../retention/retention-horizon.ts';
 import type { EntityState } from '../state/entity-state.ts';
 import {
   type Difference,
@@ -12,7 +13,6 @@ import {
 } from './difference.ts';
 import { type JournalsComparison, type VerifyJournalsOptions, verifyJournals } from './journals.ts';
 import { readReadable } from './read-readable.ts';
-import { mayBeGone, readTombstones } from './read-tombstones.ts';
 
 export interface VerifyOptions extends VerifyJournalsOptions {
   readonly createDigest: () => Digest;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Outbox, OutboxEntry } from '../ports/outbox.ts';
 import { formatStamp } from '../time/stamp.ts';
-import { readOutboxDepth } from './read-outbox-depth.ts';
+import { readOutboxDepth } from './read-region-status.ts';
 
 const PEERS = ['north', 'west'];
 const NOW_MS = Date.UTC(2026, 0, 1);

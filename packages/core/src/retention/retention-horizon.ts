@@ -1,4 +1,7 @@
 import { believedMs, type OwnClock } from '../arrival/claims.ts';
+import { type Horizons, horizonOf, joinHorizons } from '../model/horizons.ts';
+import type { RecoveryRegion } from '../ports/recovery-region.ts';
+import { type EntityState, isCollectable } from '../state/entity-state.ts';
 
 export interface RetentionHorizonInput extends OwnClock {
   /** What is older is trimmed, in milliseconds; undefined keeps it for ever. */
@@ -17,24 +20,61 @@ export interface RetentionHorizonInput extends OwnClock {
  * peer's clock takes for young.
  */
 export function retentionHorizonMs(input: RetentionHorizonInput): number | undefined {
-  const { keepMs, fullBeforeMs, promiseMs } = input;
+  const { keepMs, fullBeforeMs, promiseMs, appliedByPeersMs } = input;
   const wanted = [
-    ...(keepMs === undefined ? [] : [provenMs(input, keepMs)]),
+    ...(keepMs === undefined ? [] : [provenMs(input, appliedByPeersMs, keepMs)]),
     ...(fullBeforeMs === undefined ? [] : [fullBeforeMs]),
   ];
-  const promised = provenMs(input, promiseMs);
+  const promised = provenMs(input, appliedByPeersMs, promiseMs);
   const known = wanted.filter((timeMs) => timeMs !== undefined);
   if (known.length === 0 || promised === undefined) return undefined;
   return Math.min(Math.max(...known), promised);
 }
 
-/** Returns that long before what every peer has; undefined while one has not said what it has. */
-function provenMs(input: RetentionHorizonInput, ageMs: number): number | undefined {
+export interface TombstoneHorizonInput extends OwnClock {
+  readonly ageMs: number;
+  /** Holds for every peer the time of its newest watermark that this region has passed. */
+  readonly passedMs: readonly (number | undefined)[];
+}
+
+/**
+ * Tombstones whose newest stamp is before this time, in milliseconds, may be collected; undefined
+ * when none may. Age alone is not enough: from a peer that is behind, something older than the
+ * deletion may still come, and would revive what was deleted (I4).
+ */
+export function tombstoneHorizonMs(input: TombstoneHorizonInput): number | undefined {
+  return provenMs(input, input.passedMs, input.ageMs);
+}
+
+/** Returns that long before what every peer has told; undefined while one has told nothing. */
+function provenMs(
+  clock: OwnClock,
+  toldMs: readonly (number | undefined)[],
+  ageMs: number,
+): number | undefined {
   const reached: number[] = [];
-  for (const told of input.appliedByPeersMs) {
-    const applied = believedMs(told, input);
-    if (applied === undefined) return undefined;
-    reached.push(applied);
+  for (const told of toldMs) {
+    const reachedMs = believedMs(told, clock);
+    if (reachedMs === undefined) return undefined;
+    reached.push(reachedMs);
   }
-  return Math.min(input.nowMs, ...reached) - ageMs;
+  return Math.min(clock.nowMs, ...reached) - ageMs;
+}
+
+/**
+ * Resolves with the times before which tombstones may be gone in one of the regions: of tables of clients with an age
+ * of their own what each of them says to have collected, of all else `horizonMs`.
+ */
+export async function readTombstones(
+  regions: readonly Pick<RecoveryRegion, 'tombstones'>[],
+  horizonMs: number,
+): Promise<Horizons> {
+  const read = await Promise.all(regions.flatMap(({ tombstones }) => tombstones?.read() ?? []));
+  return { kindMs: horizonMs, tables: joinHorizons(read).tables };
+}
+
+/** Tells whether it is a tombstone that may be gone in one of the regions. */
+export function mayBeGone(entityId: string, state: EntityState, tombstones: Horizons): boolean {
+  const horizonMs = horizonOf(tombstones, entityId);
+  return horizonMs !== undefined && isCollectable(state, horizonMs);
 }

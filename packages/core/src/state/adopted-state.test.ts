@@ -4,13 +4,11 @@ import { decideApply } from '../inbound/decide-apply.ts';
 import { arbitraryEntityState, arbitraryFieldValue } from '../testing/arbitrary-entity-state.ts';
 import { createHybridClock } from '../time/hybrid-clock.ts';
 import { formatStamp, OLD_REGION, type Stamp, stampRegion } from '../time/stamp.ts';
-import { canonicalDateTime } from '../values/canonical-value.ts';
-import type { FieldValue } from '../values/field-value.ts';
+import { canonicalDateTime, type FieldValue } from '../values/field-value.ts';
 import { adoptedStamp, adoptedState, adoptionOf } from './adopted-state.ts';
 import { type EntityState, isAlive, latestStamp } from './entity-state.ts';
 import { mergeStates } from './merge.ts';
-import { publicETag, publicTimestamp } from './public-version.ts';
-import { covers, newestStamp } from './version-vector.ts';
+import { covers, newestStamp, publicETag, publicTimestamp } from './version-vector.ts';
 import { type Write, writeEntity } from './write-entity.ts';
 
 const NOW_MS = Date.parse('2026-12-01T12:00:00Z');

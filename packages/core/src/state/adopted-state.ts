@@ -11,8 +11,7 @@ import {
   type Stamp,
   stampRegion,
 } from '../time/stamp.ts';
-import { isDateTimeText } from '../values/encode-field-value.ts';
-import type { FieldValue } from '../values/field-value.ts';
+import { type FieldValue, isDateTimeText } from '../values/field-value.ts';
 import type { EntityState } from './entity-state.ts';
 
 const FRACTION = /^(.*?)(?:\.(\d{1,7}))?Z$/;

@@ -1,5 +1,5 @@
 import type { Stamp } from '../time/stamp.ts';
-import { encodeFieldValue } from '../values/encode-field-value.ts';
+import { encodeFieldValue } from '../values/field-value.ts';
 import { type EntityState, fieldsSince, type StampedField } from './entity-state.ts';
 import { mergeVectors, newestStamp } from './version-vector.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { formatStamp, type Stamp } from '../time/stamp.ts';
-import { publicETag, publicTimestamp } from './public-version.ts';
+import { publicETag, publicTimestamp } from './version-vector.ts';
 
 const TIME_MS = Date.parse('2026-12-01T02:29:48.476Z');
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { canonicalValue } from './canonical-value.ts';
+import { canonicalValue } from './field-value.ts';
 
 test.each([
   ['2026-11-22T07:08:09Z', '2026-11-22T07:08:09Z'],

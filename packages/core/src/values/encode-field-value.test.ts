@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { decodeFieldValue, isDateTimeText } from './encode-field-value.ts';
+import { decodeFieldValue, isDateTimeText } from './field-value.ts';
 
 describe('B1: an Edm.DateTime', () => {
   test.each(['2026-11-22T07:08:09Z', '2026-11-22T07:08:09.1234567Z', '2024-02-29T23:59:59.9Z'])(

@@ -15,8 +15,9 @@ import {
   fieldsSince,
   hasFieldNameForm,
   type StampedField,
+  toPossibleStamp,
+  toPossibleState,
 } from '../state/entity-state.ts';
-import { toPossibleStamp, toPossibleState } from '../state/possible-state.ts';
 import { isFingerprint } from '../state/request-fingerprint.ts';
 import { hasSeen } from '../state/version-vector.ts';
 import { isStamp, type Stamp, stampRegion } from '../time/stamp.ts';
@@ -24,7 +25,7 @@ import {
   decodeFieldValue,
   type EncodedFieldValue,
   encodeFieldValue,
-} from '../values/encode-field-value.ts';
+} from '../values/field-value.ts';
 import {
   LARGE_SET_BOUNDS,
   LARGE_SET_PLAIN_BYTES_MAX,

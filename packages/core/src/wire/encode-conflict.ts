@@ -10,7 +10,7 @@ import {
   decodeFieldValue,
   type EncodedFieldValue,
   encodeFieldValue,
-} from '../values/encode-field-value.ts';
+} from '../values/field-value.ts';
 import { inflateChangeSet, parseJson } from './change-set-bytes.ts';
 import {
   LARGE_CONFLICT_PLAIN_BYTES_MAX,

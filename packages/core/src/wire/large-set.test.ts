@@ -2,8 +2,7 @@ import { randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TerminalError } from '../errors.ts';
-import type { ChangeSet } from '../model/change-set.ts';
-import type { Fragment } from '../model/fragment.ts';
+import type { ChangeSet, Fragment } from '../model/change-set.ts';
 import { formatStamp } from '../time/stamp.ts';
 import {
   decodeChangeSet,

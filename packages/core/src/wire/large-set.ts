@@ -13,7 +13,7 @@ import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { CHANGE_SET_BYTES_MAX } from '../entity-kind/field-budgets.ts';
 import { TerminalError } from '../errors.ts';
-import type { Fragment, FragmentHead } from '../model/fragment.ts';
+import type { Fragment, FragmentHead } from '../model/change-set.ts';
 import type { ArchiveKey } from '../ports/archive.ts';
 import { isStamp } from '../time/stamp.ts';
 import { LARGE_WIRE_VERSION } from './versions.ts';

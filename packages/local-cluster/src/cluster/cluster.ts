@@ -2,7 +2,7 @@ import { isRegionName } from '@tandem/core';
 import { LocalClusterError } from '../local-cluster-error.ts';
 import { REGIONS_MAX } from '../ports/port-plan.ts';
 import type { LocalProcess } from '../process/local-process.ts';
-import type { Probing } from '../programs/traffic-manager-program.ts';
+import type { Probing } from '../programs/programs.ts';
 import type { Region } from './region.ts';
 import type { ClusterListener, RestartPolicy } from './supervised-process.ts';
 

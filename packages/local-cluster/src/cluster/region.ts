@@ -15,7 +15,7 @@ import {
   tableEndpointProgram,
   tablesConnection,
   urlOf,
-} from '../programs/region-programs.ts';
+} from '../programs/programs.ts';
 
 const READY_MS_MAX = 60_000;
 

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
-import { openBoundedLog, TAIL_LINES_MAX } from './bounded-log.ts';
+import { openBoundedLog, TAIL_LINES_MAX } from './local-process.ts';
 
 async function logFile(): Promise<{ folder: string; file: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'tandem-test-'));

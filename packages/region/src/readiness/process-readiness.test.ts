@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
-import { createProcessReadiness, createServing } from './process-readiness.ts';
-import type { RegionReadiness } from './region-readiness.ts';
+import { createProcessReadiness, createServing, type RegionReadiness } from './region-readiness.ts';
 
 it('serves from the opening of the region to its stop, also while the region is not ready', () => {
   const stopping = new AbortController();

@@ -2,7 +2,7 @@ import type { Outbox, RowRange } from '@tandem/core';
 import { createMemoryBus, createMemoryTableStore, createVirtualClock } from '@tandem/core/memory';
 import { describe, expect, test } from 'vitest';
 import { createMemoryReplicator } from '../testing/memory-replicator.ts';
-import { createBusyOutboxes } from './busy-outboxes.ts';
+import { createBusyOutboxes } from './duties/queue-duties.ts';
 
 const outboxOf = (entityKind: string): Outbox => ({
   entityKind,

@@ -39,13 +39,12 @@ import { type DataAccess, type RegionSettings } from '../region-settings.ts';
 import { createRegionTables, type RegionTables } from '../region-tables.ts';
 import type { OpenSource } from '../sources.ts';
 import { type Activity, createActivity } from './activity.ts';
-import { createBusyOutboxes } from './busy-outboxes.ts';
 import { createDrillRest, releaseLeases, restDuringDrill } from './drill-rest.ts';
 import { createCopyDuty } from './duties/copy-duty.ts';
-import type { Duty } from './duties/duty.ts';
 import { createMirrorDuty } from './duties/mirror-duty.ts';
 import {
   createArchiveSweeper,
+  createBusyOutboxes,
   createDeadLetterDuty,
   createFragmentDuty,
   createReceiveDuty,
@@ -58,7 +57,7 @@ import {
   ownQueueOf,
 } from './duties/region-duties.ts';
 import { createRetentionDuty } from './duties/retention-duty.ts';
-import { createStatusLogDuty } from './duties/run-duties.ts';
+import { createStatusLogDuty, type Duty } from './duties/run-duties.ts';
 import {
   type ObservedReceiver,
   type ObservedStatus,

@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { decideLiveness, decideReplicatorReadiness, type HealthInput } from './decide-health.ts';
-import type { DutyName } from './duties/duty.ts';
-import type { DutyHealth } from './duties/run-duties.ts';
+import type { DutyHealth, DutyName } from './duties/run-duties.ts';
+import {
+  decideLiveness,
+  decideReplicatorReadiness,
+  type HealthInput,
+} from './replicator-status.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 const STALL_MS = 60_000;

@@ -3,7 +3,7 @@ import { createVirtualClock, driveVirtualTime } from '@tandem/core/memory';
 import { expect, test } from 'vitest';
 import { recordLog } from '../testing/record-log.ts';
 import { createDrillRest, releaseLeases, restDuringDrill } from './drill-rest.ts';
-import type { Duty } from './duties/duty.ts';
+import type { Duty } from './duties/run-duties.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 22);
 

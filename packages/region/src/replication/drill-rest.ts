@@ -7,7 +7,7 @@ import {
   type Lease,
 } from '@tandem/core';
 import type { Logger } from '@tandem/service-kit';
-import type { Duty } from './duties/duty.ts';
+import type { Duty } from './duties/run-duties.ts';
 
 /** What a replicator knows of a drill: while it is out, its region receives nothing and is silent. */
 export interface DrillRest {

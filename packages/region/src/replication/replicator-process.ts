@@ -17,14 +17,16 @@ import { withOwnKinds } from '../region-tables.ts';
 import type { OpenSource } from '../sources.ts';
 import type { ActivityCounts } from './activity.ts';
 import { composeReplicator, type ReplicatorParts } from './compose-replicator.ts';
+import { type RunningDuties, runDuties } from './duties/run-duties.ts';
 import {
   decideLiveness,
   decideReplicatorReadiness,
+  describeStatus,
   type HealthInput,
   type ProcessPhase,
-} from './decide-health.ts';
-import { type RunningDuties, runDuties } from './duties/run-duties.ts';
-import { describeStatus, type ReplicatorView, type StatusInput } from './replicator-status.ts';
+  type ReplicatorView,
+  type StatusInput,
+} from './replicator-status.ts';
 
 export interface ReplicatorOptions {
   readonly region: string;

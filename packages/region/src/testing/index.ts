@@ -10,8 +10,8 @@ export {
 export { readRegionSettings } from '../region-settings.ts';
 export { createRegionTable } from '../region-table.ts';
 export { createCopyDuty } from '../replication/duties/copy-duty.ts';
-export type { Duty } from '../replication/duties/duty.ts';
 export { createMirrorDuty } from '../replication/duties/mirror-duty.ts';
+export type { Duty } from '../replication/duties/run-duties.ts';
 export { createSources, type OpenSource } from '../sources.ts';
 export { memoryBusOf } from './memory-bus.ts';
 export { createWorld, drive, regionOf } from './memory-world.ts';

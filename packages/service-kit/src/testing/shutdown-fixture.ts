@@ -1,6 +1,5 @@
-import { installSignals } from '../install-signals.ts';
 import { createLogger } from '../logger.ts';
-import { createShutdown } from '../shutdown.ts';
+import { createShutdown, installSignals } from '../shutdown.ts';
 import { createSystemClock } from '../system-clock.ts';
 
 // A process for install-signals.int.test.ts: it would run for ever, says when it is ready, and

@@ -3,10 +3,12 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createWebSockets } from '../amqp/web-sockets.ts';
+import { assertNever } from '../assert-never.ts';
 import type { Clock } from '../clock.ts';
 import { findPageFault } from '../faults.ts';
 import { createMessagePage, isMessagePage, type MessagePage } from '../page/message-page.ts';
 import { createPortServer, type TlsIdentity } from '../port-server.ts';
+import type { QueueProperties } from '../queue/queue-properties.ts';
 import { accessRulesOf } from '../queue-access-rules.ts';
 import {
   coversResource,
@@ -23,9 +25,8 @@ import {
   failure,
   notFound,
 } from './admin-request.ts';
-import { element, writeEntry, writeFeed } from './atom.ts';
-import { putQueue } from './put-queue.ts';
-import { toEntry } from './queue-description.ts';
+import { element, readEntry, writeEntry, writeFeed } from './atom.ts';
+import { readQueueDescription, toEntry } from './queue-description.ts';
 
 export interface AdminServerOptions {
   readonly host: string;
@@ -258,3 +259,49 @@ const listTopics: AdminAction = async ({ baseUrl, nowMs }) =>
       next: undefined,
     }),
   );
+
+async function create(
+  { namespace, path, baseUrl }: AdminRequest,
+  properties: Partial<QueueProperties>,
+): Promise<AdminResponse> {
+  const outcome = await namespace.create(path, properties);
+  switch (outcome.kind) {
+    case 'created':
+      return atom(201, writeEntry(toEntry(outcome.entity, baseUrl)));
+    case 'exists':
+      return failure(409, `SubCode=40900. Conflict: the queue '${path}' already exists.`);
+    case 'invalid':
+      return failure(400, `${outcome.problem}. SubCode=40000.`);
+    default:
+      return assertNever(outcome);
+  }
+}
+
+async function update(
+  { namespace, path, baseUrl }: AdminRequest,
+  properties: Partial<QueueProperties>,
+): Promise<AdminResponse> {
+  const outcome = await namespace.update(path, properties);
+  switch (outcome.kind) {
+    case 'updated':
+      return atom(200, writeEntry(toEntry(outcome.entity, baseUrl)));
+    case 'not-found':
+      return notFound(path);
+    case 'invalid':
+      return failure(400, `${outcome.problem}. SubCode=40000.`);
+    default:
+      return assertNever(outcome);
+  }
+}
+
+/** Creates a queue, or changes the settings of one that must exist. */
+const putQueue: AdminAction = async (request) => {
+  const content = readEntry(request.body);
+  if (content === undefined) return failure(400, 'The body is no Atom entry. SubCode=40000.');
+  if (content.name !== 'QueueDescription') {
+    return failure(400, `The emulator has queues only, got ${content.name}. SubCode=40000.`);
+  }
+  const read = readQueueDescription(content.fields, content.nested);
+  if (read.kind === 'refused') return failure(400, read.problem);
+  return request.mustExist ? update(request, read.properties) : create(request, read.properties);
+};

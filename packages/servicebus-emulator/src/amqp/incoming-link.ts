@@ -1,6 +1,7 @@
 import type { Delivery, EventContext, Receiver } from 'rhea';
 import type { Faults } from '../faults.ts';
-import { readBatch, readMessage } from '../message/read-message.ts';
+import { withMessageId } from '../message/edit-message.ts';
+import { readBatch, readMessage } from '../message/message-codec.ts';
 import { DecodeError } from '../message/sections.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { QueueStatus } from '../queue/queue-properties.ts';
@@ -21,7 +22,6 @@ import {
   receiveRaw,
   settleDelivery,
 } from './rhea-internals.ts';
-import { withMessageId } from './with-message-id.ts';
 
 /** The limit of the service's Standard tier, for a message and for a batch. */
 export const MESSAGE_BYTES_MAX = 256 * 1024;

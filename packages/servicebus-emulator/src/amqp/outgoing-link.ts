@@ -1,8 +1,8 @@
 import type { Delivery, EventContext, Sender } from 'rhea';
 import { assertNever } from '../assert-never.ts';
 import type { Faults } from '../faults.ts';
-import type { PropertyChanges } from '../message/set-application-properties.ts';
-import { writeMessage } from '../message/write-message.ts';
+import type { PropertyChanges } from '../message/edit-message.ts';
+import { writeMessage } from '../message/message-codec.ts';
 import type { Settlement, SettleOutcome } from '../queue/actions/settle.ts';
 import type { Consumer } from '../queue/consumers.ts';
 import type { MessageLock } from '../queue/lock-table.ts';

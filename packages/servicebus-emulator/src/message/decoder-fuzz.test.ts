@@ -1,7 +1,7 @@
 import rhea from 'rhea';
 import { describe, expect, it } from 'vitest';
 import { readEntry } from '../admin/atom.ts';
-import { readBatch, readMessage } from './read-message.ts';
+import { readBatch, readMessage } from './message-codec.ts';
 import { DecodeError } from './sections.ts';
 
 const ROUNDS = 5_000;

@@ -1,11 +1,9 @@
 import rhea from 'rhea';
 import { describe, expect, it } from 'vitest';
-import { ensureMessageId } from '../amqp/with-message-id.ts';
 import { storedMessage } from '../testing/message-store-contract.ts';
-import { readBatch, readMessage } from './read-message.ts';
+import { ensureMessageId, setApplicationProperties } from './edit-message.ts';
+import { readBatch, readMessage, writeMessage } from './message-codec.ts';
 import { DecodeError, findSections } from './sections.ts';
-import { setApplicationProperties } from './set-application-properties.ts';
-import { writeMessage } from './write-message.ts';
 
 const { message: codec, types } = rhea;
 const encode = (message: Record<string, unknown>): Buffer => Buffer.from(codec.encode(message));

@@ -1,5 +1,5 @@
 import { decodeValue } from '../message/amqp-types.ts';
-import { findField } from '../message/read-message.ts';
+import { findField } from '../message/message-codec.ts';
 import { dataOf, endOfValue, findSections, SECTION } from '../message/sections.ts';
 import type { StoredMessage } from '../store/message-store.ts';
 

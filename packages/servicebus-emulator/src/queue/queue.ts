@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { IncomingMessage } from '../message/read-message.ts';
+import type { IncomingMessage } from '../message/message-codec.ts';
 import type { MessageStore, QueueCounters, StoredMessage } from '../store/message-store.ts';
 import { pump } from './actions/pump.ts';
 import { type SendOutcome, send } from './actions/send.ts';
@@ -25,8 +25,11 @@ import { createAlarm, isExpired, lockTerms, type QueueCore } from './queue-core.
 import type { QueueProperties } from './queue-properties.ts';
 import { createReadyMessages } from './ready-messages.ts';
 import { openSeenMessages } from './seen-messages.ts';
-import { expireSessions } from './sessions/hold-session.ts';
-import { createQueueSessions, type QueueSessions } from './sessions/queue-sessions.ts';
+import {
+  createQueueSessions,
+  expireSessions,
+  type QueueSessions,
+} from './sessions/queue-sessions.ts';
 import { openSessions } from './sessions/sessions.ts';
 
 /** One queue, or one dead-letter sub-queue. Every promise resolves after its change is committed. */

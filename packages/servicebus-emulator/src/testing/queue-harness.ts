@@ -1,5 +1,5 @@
 import rhea from 'rhea';
-import { type IncomingMessage, readMessage } from '../message/read-message.ts';
+import { type IncomingMessage, readMessage } from '../message/message-codec.ts';
 import type { Consumer } from '../queue/consumers.ts';
 import type { MessageLock } from '../queue/lock-table.ts';
 import { openQueue, type Queue } from '../queue/queue.ts';

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createAzureTableStore } from '../azure/azure-table-store.ts';
 import { type Azurite, startAzurite } from '../testing/start-azurite.ts';
+import { recordBucketCount } from './configuration-table.ts';
 import { createConfiguration, seedConfiguration } from './create-configuration.ts';
 import { tandemSettings } from './definitions.ts';
 import { readPeers } from './read-peers.ts';
-import { recordBucketCount } from './record-bucket-count.ts';
 
 let azurite: Azurite | undefined;
 

@@ -9,8 +9,18 @@ import {
 } from './create-configuration.ts';
 import { tandemSettings } from './definitions.ts';
 import { currentNameOf, findOldNames, findOverrideProblems } from './resolve-settings.ts';
-import { environmentNameOf, type Secret, type SettingDefinition } from './setting.ts';
-import { boolean, choice, durationMs, integer, json, secret, text } from './setting-kinds.ts';
+import {
+  boolean,
+  choice,
+  durationMs,
+  environmentNameOf,
+  integer,
+  json,
+  type Secret,
+  type SettingDefinition,
+  secret,
+  text,
+} from './setting.ts';
 
 const settings = {
   Mode: choice({ description: 'Mode.', choices: ['full', 'partial'], default: 'full' }),

@@ -13,8 +13,19 @@ import {
 import { type Static, Type } from 'typebox';
 import { ROW_MEMORY_BYTES_DEFAULT } from '../tables/row-memory.ts';
 import type { Configuration } from './create-configuration.ts';
-import { createSecret, malformed, type Parsed, type Secret, valueOf } from './setting.ts';
-import { choice, durationMs, integer, json, secret, text } from './setting-kinds.ts';
+import {
+  choice,
+  createSecret,
+  durationMs,
+  integer,
+  json,
+  malformed,
+  type Parsed,
+  type Secret,
+  secret,
+  text,
+  valueOf,
+} from './setting.ts';
 
 const MIB = 1024 * 1024;
 const ROW_MEMORY_MIB_MAX = 64 * 1024;

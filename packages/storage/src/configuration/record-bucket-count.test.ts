@@ -1,6 +1,6 @@
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { expect, test } from 'vitest';
-import { recordBucketCount } from './record-bucket-count.ts';
+import { recordBucketCount } from './configuration-table.ts';
 
 const devices = { name: 'Devices' };
 

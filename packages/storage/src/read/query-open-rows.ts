@@ -48,8 +48,7 @@ import {
 import { type DamagedEntityRow, judgeRow } from '../rows/entity-row.ts';
 import { columnsOfComparison, columnsToRead, hasSpill, IS_SPILT } from '../rows/open-row.ts';
 import { retryRead } from '../tables/table-replica.ts';
-import { askablePart } from './askable-part.ts';
-import type { AdoptedRow, OldTable } from './old-table.ts';
+import { type AdoptedRow, askablePart, type OldTable } from './old-table.ts';
 import { sealCursor, unsealCursor } from './page-cursor.ts';
 
 export interface OpenQuery {

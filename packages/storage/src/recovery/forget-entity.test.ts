@@ -6,7 +6,7 @@ import { idInBucket, MEMORY_BUCKET_COUNT } from '../testing/memory-region.ts';
 import { recoveryRegionOf } from '../testing/recovery-regions.ts';
 import { createMemoryRegions } from '../testing/two-regions.ts';
 import { type ForgettingRegion, findAllTraces, forgetEntity } from './forget-entity.ts';
-import { writeReplayRecord } from './replay-record.ts';
+import { writeReplayRecord } from './replay-into-table.ts';
 
 const NAMES = ['east', 'west', 'north'];
 /** In one bucket, so that each lies beside the other everywhere. */

@@ -3,6 +3,7 @@ import {
   type EntityKind,
   eraseState,
   holdsValues,
+  pagesOf,
   type RecoveryRegion,
   type ReplayIntoOptions,
   type ReplayProgress,
@@ -10,14 +11,15 @@ import {
   replayInto,
   type StoredRow,
   type TableStore,
+  TerminalError,
 } from '@tandem/core';
 import { CONFIGURATION_TABLE } from '../configuration/configuration-table.ts';
+import { textOf } from '../rows/entity-row.ts';
 import { REPLICATION_TABLE } from '../status/status-row.ts';
 import { createRowMemory } from '../tables/row-memory.ts';
 import { ARCHIVE_TABLE } from '../tables/table-archive.ts';
 import { CONFLICTS_TABLE } from '../tables/table-conflict-journal.ts';
 import { createTableReplica } from '../tables/table-replica.ts';
-import { listReplayTables, openReplayTable, writeReplayRecord } from './replay-record.ts';
 
 export interface ReplayIntoTableOptions
   extends Pick<
@@ -121,4 +123,101 @@ async function readRow(replica: Replica, entityId: string): Promise<StoredRow | 
     if (error instanceof AppError && error.code === 'TABLE_MISSING') return undefined;
     throw error;
   }
+}
+
+const PARTITION = 'replay';
+const PAGE_ROWS = 1_000;
+const TABLE_NAME = /^[A-Za-z][A-Za-z0-9]{2,62}$/;
+
+/** What a table that a replay made holds, and which buckets of it are done. */
+export interface ReplayRecord {
+  /** The archive and the span, as one text: only the same replay may go on in the table. */
+  readonly content: string;
+  readonly bucketsDone: readonly string[];
+}
+
+/**
+ * Makes the table for a replay, or finds the one that the same replay began. Throws `TABLE_FOREIGN` for
+ * a name that is none, for one of the product's own tables, and for a table that holds something else.
+ */
+export async function openReplayTable(
+  store: TableStore,
+  table: string,
+  options: { readonly content: string; readonly ownTables: readonly string[] },
+): Promise<ReplayRecord> {
+  const { content, ownTables } = options;
+  if (!TABLE_NAME.test(table)) {
+    throw foreign(`"${table}" is no name for a table: 3 to 63 letters and digits, a letter first.`);
+  }
+  if (ownTables.some((own) => own.toLowerCase() === table.toLowerCase())) {
+    throw foreign(
+      `"${table}" is a table of the product itself. Choose another name, or --in-place.`,
+    );
+  }
+  const record = await readReplayRecord(store, table);
+  if (record !== undefined && record.content === content) return record;
+  await store.createTable(table);
+  const isEmpty = await isEmptyTable(store, table);
+  if (record !== undefined && !isEmpty) {
+    throw foreign(
+      `The table "${table}" holds another replay (${record.content}). Choose another name.`,
+    );
+  }
+  if (!isEmpty) {
+    throw foreign(`The table "${table}" holds rows that no replay wrote. Choose another name.`);
+  }
+  const begun: ReplayRecord = { content, bucketsDone: [] };
+  await writeReplayRecord(store, table, begun);
+  return begun;
+}
+
+async function readReplayRecord(
+  store: TableStore,
+  table: string,
+): Promise<ReplayRecord | undefined> {
+  const row = await store.get(REPLICATION_TABLE, PARTITION, table.toLowerCase());
+  if (row === undefined) return undefined;
+  const done = textOf(row.properties, 'bucketsDone') ?? '';
+  return {
+    content: textOf(row.properties, 'content') ?? '',
+    bucketsDone: done === '' ? [] : done.split(','),
+  };
+}
+
+export async function writeReplayRecord(
+  store: TableStore,
+  table: string,
+  { content, bucketsDone }: ReplayRecord,
+): Promise<void> {
+  const properties = new Map([
+    // As it was given: the service takes names in any case, emulators do not.
+    ['table', { type: 'String' as const, value: table }],
+    ['content', { type: 'String' as const, value: content }],
+    ['bucketsDone', { type: 'String' as const, value: bucketsDone.join(',') }],
+  ]);
+  const operations = [{ kind: 'upsert' as const, rowKey: table.toLowerCase(), properties }];
+  await store.commit({ table: REPLICATION_TABLE, partitionKey: PARTITION, operations });
+}
+
+/** Lists the tables that replays made here, dropped ones included: they hold what the archive held. */
+export async function listReplayTables(store: TableStore): Promise<readonly string[]> {
+  const tables: string[] = [];
+  const range = { table: REPLICATION_TABLE, partitions: PARTITION, limit: PAGE_ROWS };
+  for await (const { rows } of pagesOf((from) => store.query({ ...range, ...from }))) {
+    tables.push(...rows.map(({ rowKey, properties }) => textOf(properties, 'table') ?? rowKey));
+  }
+  return tables;
+}
+
+/** A page without rows says nothing: the service may end one wherever it likes. */
+async function isEmptyTable(store: TableStore, table: string): Promise<boolean> {
+  const range = { table, partitions: { from: '!', before: '~~' }, limit: 1 };
+  for await (const { rows } of pagesOf((from) => store.query({ ...range, ...from }))) {
+    if (rows.length > 0) return false;
+  }
+  return true;
+}
+
+function foreign(message: string): TerminalError {
+  return new TerminalError('TABLE_FOREIGN', message);
 }

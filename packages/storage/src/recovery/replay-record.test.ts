@@ -14,8 +14,12 @@ import { idInBucket, readRows } from '../testing/memory-region.ts';
 import { createTwoRegions } from '../testing/two-regions.ts';
 import { createTableArchiveKeeper } from './archive-keeper.ts';
 import { createRetriedStore } from './recovery-region.ts';
-import { replayIntoTable } from './replay-into-table.ts';
-import { listReplayTables, openReplayTable, writeReplayRecord } from './replay-record.ts';
+import {
+  listReplayTables,
+  openReplayTable,
+  replayIntoTable,
+  writeReplayRecord,
+} from './replay-into-table.ts';
 
 const FIRST = 'first';
 

@@ -11,8 +11,7 @@ import {
 import { describe, expect, test } from 'vitest';
 import type { ReplicatedTable, WriteOutcome } from '../replicated-table.ts';
 import { deviceKind } from '../testing/device-kind.ts';
-import { restoreConflict } from './restore-conflict.ts';
-import { restoringTyped } from './restoring-table.ts';
+import { restoreConflict, restoringTyped } from './restore.ts';
 
 const ID = 'device-1';
 

@@ -2,8 +2,7 @@ import { type EntityState, formatStamp, type PlannedReplay } from '@tandem/core'
 import { expect, test } from 'vitest';
 import type { ReplicatedTable, WriteCondition, WriteOutcome } from '../replicated-table.ts';
 import { deviceKind } from '../testing/device-kind.ts';
-import { restoreEntities } from './restore-entities.ts';
-import { restoringTyped } from './restoring-table.ts';
+import { restoreEntities, restoringTyped } from './restore.ts';
 
 const STAMP = formatStamp({ timeMs: 1, counter: 0, region: 'east', writer: 'w' });
 const STATE: EntityState = {

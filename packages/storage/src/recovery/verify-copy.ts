@@ -14,7 +14,7 @@ import {
   type Replica,
 } from '@tandem/core';
 import type { AdoptedRow, OldTable, RefusedRow } from '../read/old-table.ts';
-import { type NamedRow, nameRows } from '../status/copy-record.ts';
+import { type NamedRow, nameRows } from '../status/table-records.ts';
 
 /** What became of an old row in one region. */
 type CopyVerdict = 'untouched' | 'changed' | 'deleted' | 'different' | 'missing';

@@ -20,8 +20,11 @@ import { createTableArchive } from '../tables/table-archive.ts';
 import { createTableConflictJournal } from '../tables/table-conflict-journal.ts';
 import { createTableReplica } from '../tables/table-replica.ts';
 import { createReplicatedTable, createStateTable } from '../write-path/create-replicated-table.ts';
-import { collectTombstones } from './collect-tombstones.ts';
-import { createTombstoneHorizons, takeTombstoneTurn } from './tombstone-horizons.ts';
+import {
+  collectTombstones,
+  createTombstoneHorizons,
+  takeTombstoneTurn,
+} from './collect-tombstones.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

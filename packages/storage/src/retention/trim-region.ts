@@ -22,7 +22,7 @@ import { readTables } from '../catalogue/table-catalogue.ts';
 import { createTableArchiveKeeper } from '../recovery/archive-keeper.ts';
 import { createTableRegionHold, isLeaseTaken, RECOVERY_LEASE } from '../status/status-tables.ts';
 import { createConflictHorizons, sizedJournal, trimConflicts } from '../tables/trim-conflicts.ts';
-import { createTombstoneHorizons } from './tombstone-horizons.ts';
+import { createTombstoneHorizons } from './collect-tombstones.ts';
 
 /** What of a table is kept: by age, by size, or for ever where neither is set. */
 interface Keep {

@@ -3,7 +3,7 @@ export { COMMIT_TIMEOUT_MS, READ_TIMEOUT_MS } from '../azure/azure-table-store.t
 export { describeSettings } from '../configuration/resolve-settings.ts';
 export { createTableArchiveKeeper } from '../recovery/archive-keeper.ts';
 export { createTableRowScanner } from '../recovery/recovery-region.ts';
-export { listReplayTables, writeReplayRecord } from '../recovery/replay-record.ts';
+export { listReplayTables, writeReplayRecord } from '../recovery/replay-into-table.ts';
 export { HORIZON_PARTITION } from '../retention/horizon-rows.ts';
 export { ROW_MEMORY_BYTES_DEFAULT } from '../tables/row-memory.ts';
 export { UNTOLD_PREFIX } from '../tables/table-conflict-journal.ts';

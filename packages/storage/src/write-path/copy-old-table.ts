@@ -14,8 +14,8 @@ import {
   TerminalError,
 } from '@tandem/core';
 import type { AdoptedRow, OldTable, RefusedRow } from '../read/old-table.ts';
-import { type CopyRecord, type NamedRow, nameRows } from '../status/copy-record.ts';
 import type { StatusRow } from '../status/status-row.ts';
+import { type CopyRecord, type NamedRow, nameRows } from '../status/table-records.ts';
 import type { StateTable } from './create-replicated-table.ts';
 
 export interface CopyOptions {

@@ -2,8 +2,8 @@ import { encodeOpenId, type FieldValue, openTableId, type Properties } from '@ta
 import { createMemoryTableStore, createVirtualClock, driveVirtualTime } from '@tandem/core/memory';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createMirrorRecord } from '../status/mirror-record.ts';
 import { REPLICATION_TABLE } from '../status/status-row.ts';
+import { createMirrorRecord } from '../status/table-records.ts';
 import { decideMirrorPage, mirrorPage } from './mirror-page.ts';
 
 const TABLE_ID = openTableId('events', '0000');

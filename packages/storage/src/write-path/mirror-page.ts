@@ -31,8 +31,8 @@ import {
 } from '@tandem/core';
 import { type AdoptedRow, createOldTable, type RefusedRow } from '../read/old-table.ts';
 import type { OpenRecord, OpenTable } from '../read/open-table.ts';
-import type { MirrorRecord } from '../status/mirror-record.ts';
 import type { StatusRow } from '../status/status-row.ts';
+import type { MirrorRecord } from '../status/table-records.ts';
 
 interface MirrorOptions {
   readonly ours: Pick<OpenTable, 'query'>;

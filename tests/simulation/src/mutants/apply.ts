@@ -218,9 +218,9 @@ export const applyMutants: readonly Mutant[] = [
     title: 'tombstones are collected long before they are old enough',
     edits: [
       {
-        file: `${CORE}inbound/tombstone-horizon.ts`,
-        find: 'return Math.min(input.nowMs, ...reached) - input.ageMs;',
-        replace: 'return Math.min(input.nowMs, ...reached) - input.ageMs / 60;',
+        file: `${CORE}retention/retention-horizon.ts`,
+        find: 'return provenMs(input, input.passedMs, input.ageMs);',
+        replace: 'return provenMs(input, input.passedMs, input.ageMs / 60);',
       },
     ],
     seedsMax: 400,

@@ -10,8 +10,7 @@ const REPAIR = `${CORE}recovery/repair-regions.ts`;
 const KEEPER = `${STORAGE}recovery/archive-keeper.ts`;
 const FORGET = `${STORAGE}recovery/forget-entity.ts`;
 const TABLE = `${STORAGE}recovery/replay-into-table.ts`;
-const RESTORE_CONFLICT = `${STORAGE}recovery/restore-conflict.ts`;
-const RESTORE_ENTITIES = `${STORAGE}recovery/restore-entities.ts`;
+const RESTORE = `${STORAGE}recovery/restore.ts`;
 const REPLAY_INTO = `${CORE}recovery/replay.ts`;
 const IN_PLACE = `${CORE}recovery/replay.ts`;
 const FILL = `${CORE}recovery/fill-region.ts`;
@@ -190,7 +189,7 @@ export const recoveryMutants: readonly Mutant[] = [
     title: 'a restore of a conflict takes away what was written after the conflict was seen',
     edits: [
       {
-        file: RESTORE_CONFLICT,
+        file: RESTORE,
         find: '  if (names.length === 0) return;',
         replace: '  if (names.length >= 0) return;',
       },
@@ -201,7 +200,7 @@ export const recoveryMutants: readonly Mutant[] = [
     title: 'a restore to a time writes over what was written since it was planned',
     edits: [
       {
-        file: RESTORE_ENTITIES,
+        file: RESTORE,
         find: '      ? await table.become(entityId, state, condition)',
         replace: '      ? await table.become(entityId, state, undefined)',
       },
@@ -212,7 +211,7 @@ export const recoveryMutants: readonly Mutant[] = [
     title: 'a restore to a time leaves what was not there then',
     edits: [
       {
-        file: RESTORE_ENTITIES,
+        file: RESTORE,
         find: '      : await table.remove(entityId, condition);',
         replace: "      : await Promise.resolve({ kind: 'deleted' } as const);",
       },

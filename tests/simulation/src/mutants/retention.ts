@@ -12,8 +12,8 @@ export const retentionMutants: readonly Mutant[] = [
     edits: [
       {
         file: HORIZON,
-        find: 'for (const told of input.appliedByPeersMs) {',
-        replace: 'for (const told of input.appliedByPeersMs.slice(0, 0)) {',
+        find: 'const { keepMs, fullBeforeMs, promiseMs, appliedByPeersMs } = input;',
+        replace: 'const { keepMs, fullBeforeMs, promiseMs } = input, appliedByPeersMs: number[] = [];',
       },
     ],
   },

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { canonicalValue } from '../../values/canonical-value.ts';
-import type { FieldValue } from '../../values/field-value.ts';
+import { canonicalValue, type FieldValue } from '../../values/field-value.ts';
 import { type TableStoreUnderTest, text } from './table-store-harness.ts';
 
 const VALUES: readonly [string, FieldValue][] = [

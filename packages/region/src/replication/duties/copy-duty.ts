@@ -31,8 +31,8 @@ import { FREEZE_MS } from '../../open-tables.ts';
 import { bucketCountOf } from '../../region-tables.ts';
 import { createSources, type OpenSource, type Sources } from '../../sources.ts';
 import type { Activity } from '../activity.ts';
-import type { Duty } from './duty.ts';
 import { openCatalogueTable, type PurgeOptions } from './purge-duty.ts';
+import type { Duty } from './run-duties.ts';
 import { createTableWaits, type TableWaits } from './table-waits.ts';
 
 interface CopyDutyOptions extends PurgeOptions {

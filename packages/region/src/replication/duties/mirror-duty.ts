@@ -25,8 +25,8 @@ import {
 import { bucketCountOf } from '../../region-tables.ts';
 import { createSources, type OpenSource, type Sources } from '../../sources.ts';
 import type { Activity } from '../activity.ts';
-import type { Duty } from './duty.ts';
 import { openCatalogueTable, type PurgeOptions } from './purge-duty.ts';
+import type { Duty } from './run-duties.ts';
 import { createTableWaits, type TableWaits } from './table-waits.ts';
 
 interface MirrorDutyOptions extends PurgeOptions {

@@ -23,8 +23,8 @@ import type { RegionSettings } from '../../region-settings.ts';
 import { bucketCountOf } from '../../region-tables.ts';
 import type { Activity } from '../activity.ts';
 import type { DrillRest } from '../drill-rest.ts';
-import type { Duty } from './duty.ts';
 import { createPurge, type PurgeOptions } from './purge-duty.ts';
+import type { Duty } from './run-duties.ts';
 
 interface ConfigurationDutyOptions {
   readonly logger: Logger;

@@ -11,7 +11,7 @@ import { type RetentionSettings, type TandemConfiguration, trimRegion } from '@t
 import type { RegionSettings } from '../../region-settings.ts';
 import { bucketCountOf } from '../../region-tables.ts';
 import type { Activity } from '../activity.ts';
-import type { Duty } from './duty.ts';
+import type { Duty } from './run-duties.ts';
 
 /** What of an opened region the duty goes by. */
 interface KeptRegion {

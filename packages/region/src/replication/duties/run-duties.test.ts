@@ -2,8 +2,7 @@ import { TransientError } from '@tandem/core';
 import { createSeededRandomness, createVirtualClock, type VirtualClock } from '@tandem/core/memory';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { recordLog } from '../../testing/record-log.ts';
-import type { Duty } from './duty.ts';
-import { runDuties } from './run-duties.ts';
+import { type Duty, runDuties } from './run-duties.ts';
 
 const START_MS = Date.UTC(2026, 0, 1);
 

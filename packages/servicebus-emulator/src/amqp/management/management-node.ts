@@ -3,7 +3,7 @@ import type { Queue } from '../../queue/queue.ts';
 import { askedFor, internalError, notImplemented } from '../conditions.ts';
 import { type QueueUse, refusalOfUse } from '../incoming-link.ts';
 import type { AmqpRequest, AmqpResponse } from '../request-node.ts';
-import { InvalidRequest, type ManagementAction, refused } from './management-response.ts';
+import { InvalidRequest, type ManagementAction, refused } from './management-message.ts';
 import {
   batchDeleteMessages,
   cancelScheduledMessage,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { encodeValues } from '../../message/amqp-types.ts';
 import { internalError } from '../conditions.ts';
-import { nothingFound, refused, succeeded } from './management-response.ts';
+import { nothingFound, refused, succeeded } from './management-message.ts';
 
 const SMALL_INT = 0x54;
 const INT = 0x71;

@@ -1,8 +1,13 @@
 import { assertNever } from '../../assert-never.ts';
 import { types } from '../../message/amqp-types.ts';
-import { type IncomingMessage, readMessage } from '../../message/read-message.ts';
+import { withMessageId } from '../../message/edit-message.ts';
+import {
+  type IncomingMessage,
+  readMessage,
+  writeMessage,
+  writeMessageWithoutBody,
+} from '../../message/message-codec.ts';
 import { DecodeError, reorderLockToken } from '../../message/sections.ts';
-import { writeMessage, writeMessageWithoutBody } from '../../message/write-message.ts';
 import type { Settlement } from '../../queue/actions/settle.ts';
 import { DELETE_BATCH_MAX } from '../../queue/actions/sweep-expired.ts';
 import type { MessageLock } from '../../queue/lock-table.ts';
@@ -15,15 +20,18 @@ import {
   sessionLockLost,
 } from '../conditions.ts';
 import { MESSAGE_BYTES_MAX } from '../incoming-link.ts';
-import { withMessageId } from '../with-message-id.ts';
 import {
   InvalidRequest,
   type ManagementAction,
   nothingFound,
+  readLockTokens,
+  readMap,
+  readNumber,
+  readNumbers,
+  readText,
   refused,
   succeeded,
-} from './management-response.ts';
-import { readLockTokens, readMap, readNumber, readNumbers, readText } from './read-body.ts';
+} from './management-message.ts';
 
 /** Deletes messages that were enqueued before a time, oldest first, without delivering them. */
 export const batchDeleteMessages: ManagementAction = async (queue, body) => {

@@ -7,10 +7,11 @@ import {
   InvalidRequest,
   type ManagementAction,
   nothingFound,
+  readNumber,
+  readText,
   refused,
   succeeded,
-} from './management-response.ts';
-import { readNumber, readText } from './read-body.ts';
+} from './management-message.ts';
 
 /** The operations on sessions. All but the list need a session that somebody holds. */
 

@@ -1,4 +1,4 @@
-import { type IncomingMessage, readProperty } from '../../message/read-message.ts';
+import { type IncomingMessage, readProperty } from '../../message/message-codec.ts';
 import { createChange, type MessageDraft, type QueueChange } from '../queue-change.ts';
 import type { QueueCore } from '../queue-core.ts';
 import { sizeBytesMax } from '../queue-properties.ts';

@@ -1,8 +1,5 @@
 import { assertNever } from '../../assert-never.ts';
-import {
-  type PropertyChanges,
-  setApplicationProperties,
-} from '../../message/set-application-properties.ts';
+import { type PropertyChanges, setApplicationProperties } from '../../message/edit-message.ts';
 import type { StoredMessage } from '../../store/message-store.ts';
 import type { Consumer } from '../consumers.ts';
 import type { MessageLock } from '../lock-table.ts';

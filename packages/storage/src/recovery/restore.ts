@@ -1,15 +1,131 @@
+// What lost, or was, comes back by ordinary writes of values, under the rows' versions: a table of either form to write to,
+// entities as a replay shows them, and the loser of a conflict.
 import {
   type Conflict,
   type ContestedField,
+  chunk,
+  countReplay,
+  type EntityOf,
   type EntityState,
   encodeVector,
+  type FieldValues,
   isAlive,
+  type MergePolicy,
+  type PlannedReplay,
   type RecoveryRegion,
+  type ReplayCounts,
   type Stamp,
   TerminalError,
+  type TypedKind,
+  toEntity,
 } from '@tandem/core';
-import type { WriteCondition } from '../replicated-table.ts';
-import type { RestoringTable } from './restoring-table.ts';
+import type { ReplicatedTable, WriteCondition } from '../replicated-table.ts';
+import type { StateTable } from '../write-path/create-replicated-table.ts';
+
+/** Resolves with what became of the write, as `ReplicatedTable` has it. */
+type Written = Promise<{ readonly kind: string }>;
+
+export interface RestoringTable {
+  /** Makes the entity what the state shows of it. */
+  become(entityId: string, state: EntityState, condition: WriteCondition | undefined): Written;
+  put(entityId: string, values: FieldValues, condition: WriteCondition): Written;
+  patch(entityId: string, values: FieldValues, condition: WriteCondition | undefined): Written;
+  remove(entityId: string, condition: WriteCondition | undefined): Written;
+}
+
+/** Returns the same of a table of a typed kind: what its schema does not know is left out. */
+export function restoringTyped<K extends TypedKind>(
+  kind: K,
+  table: ReplicatedTable<K>,
+): RestoringTable {
+  const entityOf = (values: FieldValues) =>
+    Object.fromEntries([...values].map(([name, value]) => [name, value?.value ?? null])) as Partial<
+      EntityOf<K>
+    >;
+  return {
+    become: (entityId, state, condition) => table.put(entityId, toEntity(kind, state), condition),
+    put: (entityId, values, condition) => table.put(entityId, entityOf(values), condition),
+    patch: (entityId, values, condition) => table.patch(entityId, entityOf(values), condition),
+    remove: (entityId, condition) => table.remove(entityId, condition),
+  };
+}
+
+/** Returns the same of a table of clients, which merges by its policy: values keep their types. */
+export function restoringOpen(
+  states: Pick<StateTable, 'write'>,
+  policy: MergePolicy,
+): RestoringTable {
+  const put = (entityId: string, values: FieldValues, condition: WriteCondition | undefined) =>
+    states.write({ entityId, condition, policy, write: { kind: 'put', values } });
+  return {
+    put,
+    become(entityId, { fields }, condition) {
+      const values = new Map(
+        [...fields].flatMap(([name, { value }]) =>
+          value === null ? [] : [[name, value] as const],
+        ),
+      );
+      return put(entityId, values, condition);
+    },
+    patch: (entityId, values, condition) =>
+      states.write({ entityId, condition, policy, write: { kind: 'patch', values } }),
+    remove: (entityId, condition) =>
+      states.write({ entityId, condition, policy, write: { kind: 'delete' } }),
+  };
+}
+
+export interface RestoreReport extends ReplayCounts {
+  /** Written by someone since the plan was made, so left alone. */
+  readonly leftAlone: readonly string[];
+}
+
+export interface RestoreEntitiesOptions {
+  /** In the region that the plan is of. */
+  readonly table: RestoringTable;
+  readonly onProgress?: (done: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+const WRITES_AT_ONCE = 100;
+
+/**
+ * Makes entities what they were, each by an ordinary write on the version that the plan was made on: who
+ * wrote meanwhile is not overwritten.
+ */
+export async function restoreEntities(
+  changes: readonly PlannedReplay[],
+  options: RestoreEntitiesOptions,
+): Promise<RestoreReport> {
+  const settled: PlannedReplay[] = [];
+  const leftAlone: string[] = [];
+  let done = 0;
+  for (const part of chunk(changes, { countMax: WRITES_AT_ONCE })) {
+    options.signal?.throwIfAborted();
+    const isDone = await Promise.all(part.map((change) => restoreEntity(change, options)));
+    settled.push(...part.filter((_, index) => isDone[index]));
+    leftAlone.push(...part.flatMap(({ entityId }, index) => (isDone[index] ? [] : [entityId])));
+    options.onProgress?.((done += part.length));
+  }
+  return { ...countReplay(settled), leftAlone };
+}
+
+/** Returns false when someone has written it since the plan was made. */
+async function restoreEntity(
+  { entityId, state, version, difference }: PlannedReplay,
+  { table }: RestoreEntitiesOptions,
+): Promise<boolean> {
+  const isThere = difference.regions['now']?.life === 'alive';
+  const condition: WriteCondition =
+    isThere && version !== undefined
+      ? { kind: 'version', versions: [version] }
+      : { kind: 'absent' };
+  const isWanted = difference.regions['then']?.life === 'alive';
+  const outcome =
+    isWanted && state !== undefined
+      ? await table.become(entityId, state, condition)
+      : await table.remove(entityId, condition);
+  return outcome.kind !== 'condition-failed';
+}
 
 export interface RestoreConflictOptions {
   readonly conflict: Conflict;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { tombstoneHorizonMs } from './tombstone-horizon.ts';
+import { tombstoneHorizonMs } from './retention-horizon.ts';
 
 describe('I4: a tombstone is collected', () => {
   test('only once it is old enough', () => {

@@ -3,7 +3,7 @@ import { createTokenVerifier } from '@tandem/service-kit/tokens';
 import { SignJWT } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createTestApp, type TestApp } from '../testing/create-test-app.ts';
-import { SCOPES, type Scope, scopeOf } from './scopes.ts';
+import { SCOPES, type Scope, scopeOf } from './auth.ts';
 
 interface Route {
   readonly method: string;
