@@ -412,15 +412,16 @@ export {
 export {
   type EntityState,
   fieldsSince,
+  fingerprintOf,
   isAlive,
   isCollectable,
+  isFingerprint,
   latestStamp,
   type StampedField,
   type StoredState,
   stampsOf,
   toPossibleState,
 } from './state/entity-state.ts';
-export { fingerprintOf, isFingerprint } from './state/request-fingerprint.ts';
 export {
   covers,
   decodeVector,

@@ -1,6 +1,6 @@
 import { type Span, SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { Telemetry } from './telemetry.ts';
-import { contextOf, type TraceScope } from './trace/trace-context.ts';
+import { contextOf, type TraceScope } from './trace/trace-ports.ts';
 
 export interface HttpExchange {
   /** Does the work within the span of the request. */

@@ -3,5 +3,4 @@ export * from './measure-notices.ts';
 export * from './start-telemetry.ts';
 export * from './telemetry.ts';
 export * from './telemetry-environment.ts';
-export * from './trace/trace-context.ts';
 export * from './trace/trace-ports.ts';

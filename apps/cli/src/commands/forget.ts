@@ -12,7 +12,7 @@ import {
 } from '../regions/choose-kind.ts';
 import { openForgetting } from '../regions/open-writer.ts';
 import { withQueue } from '../regions/region.ts';
-import { countTraces, describeForget } from '../report/describe-forget.ts';
+import { countTraces, describeForget } from '../report/describe-recovery.ts';
 import type { Session } from '../session.ts';
 import { NotFoundError } from '../usage-error.ts';
 

@@ -21,7 +21,7 @@ import { KINDS, withClientTable } from '../regions/choose-kind.ts';
 import { planConfiguration } from '../regions/plan-configuration.ts';
 import { requirePeersKnow } from '../regions/read-peer-names.ts';
 import { type CliRegion, createSha256Digest, readTombstoneAgeMs } from '../regions/region.ts';
-import { describeRebuild } from '../report/describe-rebuild.ts';
+import { describeRebuild } from '../report/describe-recovery.ts';
 import { describeDamagedRow } from '../report/describe-verify.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import type { Session } from '../session.ts';

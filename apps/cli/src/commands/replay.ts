@@ -16,7 +16,7 @@ import { idPrefixOf, readRowId, refuseCatalogue, withRow } from '../regions/choo
 import { openPeers, openRestoring, requireNamed } from '../regions/open-writer.ts';
 import { type CliRegion, chooseBuckets, readTombstoneAgeMs } from '../regions/region.ts';
 import { requireConfirmation } from '../regions/require-confirmation.ts';
-import { describeReplay, describeReplayPlan } from '../report/describe-replay.ts';
+import { describeReplay, describeReplayPlan } from '../report/describe-recovery.ts';
 import { timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 import { NotFoundError, UsageError } from '../usage-error.ts';

@@ -2,9 +2,13 @@ import type { Difference, VerifyReport } from '@tandem/core';
 import type { RegionTraces } from '@tandem/storage';
 import { describe, expect, test } from 'vitest';
 import { linesOf } from '../testing/lines-of.ts';
-import { countTraces, describeForget } from './describe-forget.ts';
-import { describeRebuild } from './describe-rebuild.ts';
-import { describeReplay, describeReplayPlan } from './describe-replay.ts';
+import {
+  countTraces,
+  describeForget,
+  describeRebuild,
+  describeReplay,
+  describeReplayPlan,
+} from './describe-recovery.ts';
 import { describeVerify } from './describe-verify.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 22, 10);

@@ -11,8 +11,7 @@ import { isUnavailable } from '../plugins/problems.ts';
 import { preconditionRequired } from '../preconditions/preconditions.ts';
 import { problemOfOutcome } from '../routes/answer-customer.ts';
 import { ImportLine, type ImportReportLine } from '../routes/bulk-schema.ts';
-import { compileValidator } from '../validation/validator.ts';
-import { describeViolations } from '../validation/violation.ts';
+import { compileValidator, describeViolations } from '../validation/validator.ts';
 
 export interface ImportOptions {
   readonly customers: CustomerService;

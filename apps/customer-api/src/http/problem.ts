@@ -1,6 +1,6 @@
 import { AppError, type AppErrorCode } from '@tandem/core';
 import type { FastifyError } from 'fastify';
-import { describeViolations, type Violation } from '../validation/violation.ts';
+import { describeViolations, type Violation } from '../validation/validator.ts';
 import { BATCH_BODY_BYTES_MAX, BODY_BYTES_MAX } from './limits.ts';
 
 /** The one file that knows which HTTP problem an error becomes. Never tells more than it must. */

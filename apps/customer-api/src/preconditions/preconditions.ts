@@ -6,7 +6,7 @@ import type { CustomerRecord, CustomerService } from '../customers/customer-serv
 import { ProblemError } from '../http/problem.ts';
 import { placeHolder } from '../plugins/auth.ts';
 import type { ReadOnlyMembers } from '../routes/customers-schema.ts';
-import type { Violation } from '../validation/violation.ts';
+import type { Violation } from '../validation/validator.ts';
 
 export interface PreconditionHeaders {
   readonly 'if-match'?: string | undefined;

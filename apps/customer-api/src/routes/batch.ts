@@ -20,7 +20,7 @@ import {
   refuseConditions,
   whyNoVersion,
 } from '../preconditions/preconditions.ts';
-import type { Violation } from '../validation/violation.ts';
+import type { Violation } from '../validation/validator.ts';
 import { problemOfOutcome } from './answer-customer.ts';
 import {
   BODY_PROBLEMS,

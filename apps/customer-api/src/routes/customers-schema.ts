@@ -3,7 +3,7 @@ import { customerKind } from '@tandem/core/customers';
 import { type Static, type TSchema, type TString, type TUnsafe, Type } from 'typebox';
 import { ProblemError } from '../http/problem.ts';
 import { requireScope } from '../plugins/auth.ts';
-import type { Violation } from '../validation/violation.ts';
+import type { Violation } from '../validation/validator.ts';
 import {
   CreateHeaders,
   CUSTOMER_ID,

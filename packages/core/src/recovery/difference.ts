@@ -1,9 +1,11 @@
-import type { StoredRow } from '../ports/replica.ts';
+import { AppError } from '../errors.ts';
+import type { Replica, StoredRow } from '../ports/replica.ts';
 import { type EntityState, isAlive, type StoredState, stampsOf } from '../state/entity-state.ts';
 import { mergeStates } from '../state/merge.ts';
 import { encodeVector, hasSeen } from '../state/version-vector.ts';
 import { type Stamp, stampTimeMs } from '../time/stamp.ts';
 import { type EncodedFieldValue, encodeFieldValue } from '../values/field-value.ts';
+
 /** By region: undefined where there is no row. */
 export type StatesByRegion = ReadonlyMap<string, EntityState | undefined>;
 
@@ -114,4 +116,38 @@ export function proofOf(
   return [...stampsOf(state)].filter(isOlder).every((stamp) => hasSeen(vector, stamp))
     ? 'archive'
     : 'none';
+}
+
+export interface ReadableRows {
+  readonly rows: ReadonlyMap<string, StoredRow>;
+  /** Ids under whose keys lies something that nobody can read: it is left as it is. */
+  readonly damaged: ReadonlySet<string>;
+}
+
+/** Reads the rows of a bucket that can be read: one that cannot keeps none of the others from being compared. */
+export async function readReadable(
+  replica: Pick<Replica, 'read'>,
+  bucket: string,
+  entityIds: readonly string[],
+): Promise<ReadableRows> {
+  try {
+    return { rows: await replica.read(bucket, entityIds), damaged: new Set() };
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+  }
+  const rows = new Map<string, StoredRow>();
+  const damaged = new Set<string>();
+  for (const entityId of entityIds) {
+    try {
+      for (const [id, row] of await replica.read(bucket, [entityId])) rows.set(id, row);
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      damaged.add(entityId);
+    }
+  }
+  return { rows, damaged };
+}
+
+function isDamage(error: unknown): boolean {
+  return error instanceof AppError && error.code === 'ROW_MALFORMED';
 }

@@ -10,8 +10,13 @@ import { type EntityState, isAlive, type StoredState } from '../state/entity-sta
 import { encodeVector } from '../state/version-vector.ts';
 import { isStamp, stampTimeMs } from '../time/stamp.ts';
 import { isSameValue } from '../values/field-value.ts';
-import { type Difference, describeDifference, isSameState, proofOf } from './difference.ts';
-import { readReadable } from './read-readable.ts';
+import {
+  type Difference,
+  describeDifference,
+  isSameState,
+  proofOf,
+  readReadable,
+} from './difference.ts';
 import { type DamagedArchiveRow, foldArchive, foldSpanOf, type ReplaySpan } from './replay.ts';
 /**
  * `join`: what the archive has is joined into the rows, which brings back what is missing and undoes

@@ -17,9 +17,14 @@ import type { EntityState, StoredState } from '../state/entity-state.ts';
 import { mergeStates } from '../state/merge.ts';
 import { decodeVector, newestStamp } from '../state/version-vector.ts';
 import { stampTimeMs } from '../time/stamp.ts';
-import { type Difference, isSameState, stateText } from './difference.ts';
+import {
+  type Difference,
+  isSameState,
+  type ReadableRows,
+  readReadable,
+  stateText,
+} from './difference.ts';
 import type { ConflictDifference } from './journals.ts';
-import { type ReadableRows, readReadable } from './read-readable.ts';
 import type { VerifyReport } from './verify-regions.ts';
 
 export interface RepairPlan {

@@ -13,8 +13,7 @@ import type { ArchiveKeeper, RecoveryRegion } from '../ports/recovery-region.ts'
 import type { Replica, RowWrite } from '../ports/replica.ts';
 import { mayBeGone, readTombstones } from '../retention/retention-horizon.ts';
 import type { StoredState } from '../state/entity-state.ts';
-import { isSameState, stateText } from './difference.ts';
-import { readReadable } from './read-readable.ts';
+import { isSameState, readReadable, stateText } from './difference.ts';
 import { joinEntities } from './repair-regions.ts';
 
 export interface ReplaySpan {

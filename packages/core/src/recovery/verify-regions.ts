@@ -8,11 +8,11 @@ import {
   type Difference,
   describeDifference,
   isSameState,
+  readReadable,
   type StatesByRegion,
   stateText,
 } from './difference.ts';
 import { type JournalsComparison, type VerifyJournalsOptions, verifyJournals } from './journals.ts';
-import { readReadable } from './read-readable.ts';
 
 export interface VerifyOptions extends VerifyJournalsOptions {
   readonly createDigest: () => Digest;

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
-import { type EntityState, fieldsSince } from '../state/entity-state.ts';
-import { fingerprintOf } from '../state/request-fingerprint.ts';
+import { type EntityState, fieldsSince, fingerprintOf } from '../state/entity-state.ts';
 import { formatStamp, type Stamp } from '../time/stamp.ts';
 import type { FieldValue, NullableFieldValue } from '../values/field-value.ts';
 

@@ -3,8 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { TerminalError } from '../errors.ts';
 import type { ChangeSet } from '../model/change-set.ts';
 import { adoptedStamp, adoptedState } from '../state/adopted-state.ts';
-import { type EntityState, fieldsSince } from '../state/entity-state.ts';
-import { fingerprintOf } from '../state/request-fingerprint.ts';
+import { type EntityState, fieldsSince, fingerprintOf } from '../state/entity-state.ts';
 import { vectorWith } from '../state/version-vector.ts';
 import {
   arbitraryEntityState,

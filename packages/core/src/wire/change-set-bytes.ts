@@ -14,11 +14,11 @@ import {
   type EntityState,
   fieldsSince,
   hasFieldNameForm,
+  isFingerprint,
   type StampedField,
   toPossibleStamp,
   toPossibleState,
 } from '../state/entity-state.ts';
-import { isFingerprint } from '../state/request-fingerprint.ts';
 import { hasSeen } from '../state/version-vector.ts';
 import { isStamp, type Stamp, stampRegion } from '../time/stamp.ts';
 import {

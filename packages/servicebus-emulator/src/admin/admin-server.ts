@@ -6,10 +6,10 @@ import { createWebSockets } from '../amqp/web-sockets.ts';
 import { assertNever } from '../assert-never.ts';
 import type { Clock } from '../clock.ts';
 import { findPageFault } from '../faults.ts';
+import { accessRulesOf } from '../namespace.ts';
 import { createMessagePage, isMessagePage, type MessagePage } from '../page/message-page.ts';
 import { createPortServer, type TlsIdentity } from '../port-server.ts';
 import type { QueueProperties } from '../queue/queue-properties.ts';
-import { accessRulesOf } from '../queue-access-rules.ts';
 import {
   coversResource,
   hasRight,

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import { types } from '../message/amqp-types.ts';
-import type { QueueAccessRules } from '../queue-access-rules.ts';
+import type { QueueAccessRules } from '../namespace.ts';
 import {
   type AccessRight,
   coversResource,

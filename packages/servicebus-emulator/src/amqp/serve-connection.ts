@@ -1,7 +1,7 @@
 import type { Connection, EventContext, Receiver, Sender } from 'rhea';
 import type { Clock } from '../clock.ts';
+import { accessRulesOf } from '../namespace.ts';
 import type { Queue } from '../queue/queue.ts';
-import { accessRulesOf } from '../queue-access-rules.ts';
 import { type AccessRight, findRule, type SharedAccessRule } from '../shared-access-signature.ts';
 import { type Tenant, tenantOf } from '../tenant.ts';
 import { type Address, findQueue, isDeadLetterPath, parseAddress } from './address.ts';

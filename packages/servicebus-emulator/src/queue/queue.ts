@@ -20,8 +20,7 @@ import {
 } from './actions/sweep-expired.ts';
 import { type Consumer, createConsumers } from './consumers.ts';
 import { createLockTable } from './lock-table.ts';
-import { createChange } from './queue-change.ts';
-import { createAlarm, isExpired, lockTerms, type QueueCore } from './queue-core.ts';
+import { createAlarm, createChange, isExpired, lockTerms, type QueueCore } from './queue-core.ts';
 import type { QueueProperties } from './queue-properties.ts';
 import { createReadyMessages } from './ready-messages.ts';
 import { openSeenMessages } from './seen-messages.ts';

@@ -1,6 +1,6 @@
 import { trace } from '@opentelemetry/api';
 import { describe, expect, test } from 'vitest';
-import { contextOf, fromTraceparent, placeOf, toTraceparent } from './trace-context.ts';
+import { contextOf, fromTraceparent, placeOf, toTraceparent } from './trace-ports.ts';
 
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c';
 const parentOf = (span: string, flags = '01') => `00-${TRACE_ID}-${span}-${flags}`;

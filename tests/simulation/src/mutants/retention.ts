@@ -13,7 +13,8 @@ export const retentionMutants: readonly Mutant[] = [
       {
         file: HORIZON,
         find: 'const { keepMs, fullBeforeMs, promiseMs, appliedByPeersMs } = input;',
-        replace: 'const { keepMs, fullBeforeMs, promiseMs } = input, appliedByPeersMs: number[] = [];',
+        replace:
+          'const { keepMs, fullBeforeMs, promiseMs } = input, appliedByPeersMs: number[] = [];',
       },
     ],
   },

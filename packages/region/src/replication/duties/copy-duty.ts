@@ -1,18 +1,15 @@
 import {
   AppError,
   catalogKind,
-  createHybridClock,
   currentTable,
   isOverlaid,
   type Lease,
-  localRowsKind,
   rowsIdOf,
   rowsKindOf,
   SOURCE_UNREADABLE,
   type TableGeneration,
   type TableSource,
 } from '@tandem/core';
-import { createWriterId } from '@tandem/service-kit';
 import {
   type CopyRecord,
   copyPage,
@@ -28,10 +25,9 @@ import {
   type TableCatalogue,
 } from '@tandem/storage';
 import { FREEZE_MS } from '../../open-tables.ts';
-import { bucketCountOf } from '../../region-tables.ts';
 import { createSources, type OpenSource, type Sources } from '../../sources.ts';
 import type { Activity } from '../activity.ts';
-import { openCatalogueTable, type PurgeOptions } from './purge-duty.ts';
+import { openCatalogueTable, type PurgeOptions, writerOf } from './purge-duty.ts';
 import type { Duty } from './run-duties.ts';
 import { createTableWaits, type TableWaits } from './table-waits.ts';
 
@@ -230,30 +226,13 @@ class Copier {
 
   /** Remembers no rows: each is written once. */
   #statesOf(table: TableGeneration): StateTable {
-    const { region, store, clock, randomness, opened, tables } = this.#options;
     const kind = rowsKindOf(table);
     const known = this.#states.get(kind.name);
     if (known !== undefined) return known;
-    const { settings } = opened;
     const states = createStateTable({
       kind,
-      store,
-      archive: tables.archive,
-      hybridClock: createHybridClock({
-        region,
-        // None that anything else in this process stamps by.
-        writer: createWriterId(randomness),
-        nowMs: () => clock.nowMs(),
-        driftMsMax: settings.driftMsMax,
-      }),
-      clock,
-      randomness,
-      bucketCount: bucketCountOf(kind.name, settings),
+      ...writerOf(kind.name, this.#options),
       memory: createRowMemory({ bytesMax: 0 }),
-      wireVersion: settings.wireVersion,
-      peers: kind.name === localRowsKind.name ? [] : settings.peers.map((peer) => peer.region),
-      // The sweep relays it, as whatever a stopped process left.
-      onCommitted: () => undefined,
     });
     this.#states.set(kind.name, states);
     return states;

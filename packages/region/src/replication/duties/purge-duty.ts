@@ -3,6 +3,7 @@ import {
   catalogKind,
   createHybridClock,
   type EntityKind,
+  localRowsKind,
   type Randomness,
   type ReplicationStatus,
   type TableStore,
@@ -12,6 +13,7 @@ import {
   createReplicatedTable,
   type PurgeTurn,
   type ReplicatedTable,
+  type StateTableOptions,
   takePurgeTurn,
 } from '@tandem/storage';
 import type { PreparedRegion } from '../../prepare-region.ts';
@@ -67,18 +69,23 @@ export function createPurge(
   };
 }
 
-/** Opens the catalogue to write to. What is written is relayed by the sweep, as whatever a stopped process left. */
-export function openCatalogueTable({
-  region,
-  clock,
-  randomness,
-  store,
-  opened,
-  tables,
-}: PurgeOptions): ReplicatedTable<typeof catalogKind> {
+/** Opens the catalogue to write to. */
+export function openCatalogueTable(options: WriterOptions): ReplicatedTable<typeof catalogKind> {
+  return createReplicatedTable({ kind: catalogKind, ...writerOf(catalogKind.name, options) });
+}
+
+type WriterOptions = Pick<
+  PurgeOptions,
+  'region' | 'clock' | 'randomness' | 'store' | 'opened' | 'tables'
+>;
+
+/** Returns what a duty writes a table of a kind with. The sweep relays it, as whatever a stopped process left. */
+export function writerOf(
+  entityKind: string,
+  { region, clock, randomness, store, opened, tables }: WriterOptions,
+): Omit<StateTableOptions, 'kind'> {
   const { settings } = opened;
-  return createReplicatedTable({
-    kind: catalogKind,
+  return {
     store,
     archive: tables.archive,
     hybridClock: createHybridClock({
@@ -90,9 +97,9 @@ export function openCatalogueTable({
     }),
     clock,
     randomness,
-    bucketCount: bucketCountOf(catalogKind.name, settings),
+    bucketCount: bucketCountOf(entityKind, settings),
     wireVersion: settings.wireVersion,
-    peers: settings.peers.map((peer) => peer.region),
+    peers: entityKind === localRowsKind.name ? [] : settings.peers.map((peer) => peer.region),
     onCommitted: () => undefined,
-  });
+  };
 }

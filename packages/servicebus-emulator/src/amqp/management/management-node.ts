@@ -7,18 +7,16 @@ import { InvalidRequest, type ManagementAction, refused } from './management-mes
 import {
   batchDeleteMessages,
   cancelScheduledMessage,
+  getMessageSessions,
+  getSessionState,
   peekMessage,
   receiveBySequenceNumber,
   renewLock,
-  scheduleMessage,
-  updateDisposition,
-} from './message-operations.ts';
-import {
-  getMessageSessions,
-  getSessionState,
   renewSessionLock,
+  scheduleMessage,
   setSessionState,
-} from './session-operations.ts';
+  updateDisposition,
+} from './operations.ts';
 
 const ACTIONS: ReadonlyMap<string, ManagementAction> = new Map([
   ['com.microsoft:peek-message', peekMessage],

@@ -1,7 +1,6 @@
 import type { StoredMessage } from '../../store/message-store.ts';
 import type { Consumer } from '../consumers.ts';
-import { createChange } from '../queue-change.ts';
-import { isExpired, lockMessage, type QueueCore } from '../queue-core.ts';
+import { createChange, isExpired, lockMessage, type QueueCore } from '../queue-core.ts';
 
 /** Messages in order and who shares them: the queue's own, or one session's. */
 type Lane = Pick<QueueCore, 'ready' | 'consumers'>;

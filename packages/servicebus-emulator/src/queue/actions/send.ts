@@ -1,6 +1,10 @@
 import { type IncomingMessage, readProperty } from '../../message/message-codec.ts';
-import { createChange, type MessageDraft, type QueueChange } from '../queue-change.ts';
-import type { QueueCore } from '../queue-core.ts';
+import {
+  createChange,
+  type MessageDraft,
+  type QueueChange,
+  type QueueCore,
+} from '../queue-core.ts';
 import { sizeBytesMax } from '../queue-properties.ts';
 import { encodeTime } from '../seen-messages.ts';
 

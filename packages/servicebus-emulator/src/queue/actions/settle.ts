@@ -3,8 +3,13 @@ import { type PropertyChanges, setApplicationProperties } from '../../message/ed
 import type { StoredMessage } from '../../store/message-store.ts';
 import type { Consumer } from '../consumers.ts';
 import type { MessageLock } from '../lock-table.ts';
-import { createChange, type QueueChange } from '../queue-change.ts';
-import { isExpired, lockMessage, type QueueCore } from '../queue-core.ts';
+import {
+  createChange,
+  isExpired,
+  lockMessage,
+  type QueueChange,
+  type QueueCore,
+} from '../queue-core.ts';
 
 export type SettleOutcome =
   | 'settled'

@@ -1,6 +1,5 @@
 import type { DueMessage, StoredMessage } from '../../store/message-store.ts';
-import { createChange, type QueueChange } from '../queue-change.ts';
-import { isExpired, type QueueCore } from '../queue-core.ts';
+import { createChange, isExpired, type QueueChange, type QueueCore } from '../queue-core.ts';
 import type { ReadyMessages } from '../ready-messages.ts';
 import { moveToDeadLetters, TIME_TO_LIVE_EXPIRED } from './settle.ts';
 

@@ -1,7 +1,6 @@
 import { returnMessages } from '../actions/settle.ts';
 import type { Consumer } from '../consumers.ts';
-import { createChange } from '../queue-change.ts';
-import type { QueueCore } from '../queue-core.ts';
+import { createChange, type QueueCore } from '../queue-core.ts';
 import { decodeTime, encodeTime } from '../seen-messages.ts';
 import type { Session, SessionHolder } from './sessions.ts';
 

@@ -1,7 +1,14 @@
-import { countReplay, type DamagedArchiveRow, type ReplayPlan } from '@tandem/core';
+import {
+  countReplay,
+  type DamagedArchiveRow,
+  type Difference,
+  type FillReport,
+  type ReplayPlan,
+} from '@tandem/core';
+import type { RegionTraces } from '@tandem/storage';
 import type { Outcome } from '../act.ts';
-import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { differenceJson, idText } from './describe-verify.ts';
+import { EXIT, type ExitCode, exitCodeOfProof } from '../exit-codes.ts';
+import { countsOf, describeDamagedRow, differenceJson, idText } from './describe-verify.ts';
 import { escapeValue } from './escape-text.ts';
 import { firstRows, textTable, timeText } from './text-table.ts';
 
@@ -146,4 +153,104 @@ function describeDamaged(damaged: readonly DamagedArchiveRow[]): string[] {
   return damaged.map(({ partitionKey, rowKey, problem }) =>
     escapeValue(`Left out ${partitionKey}/${rowKey}: ${problem}`),
   );
+}
+
+export function describeRebuild(region: string, report: FillReport, tookMs: number): Outcome {
+  const { rowsWritten, archiveRowsCopied, conflictsCopied } = report;
+  const { damagedArchiveRows, proof, doubtful } = report;
+  const rowsPerS = Math.round(((rowsWritten + archiveRowsCopied) * 1_000) / Math.max(1, tookMs));
+  const verdict = proof.isEqual
+    ? `${region} is equal as of ${timeText(proof.asOfMs)}, and no longer held.`
+    : `${region} is not proven equal (${countsOf(proof)}) and stays held. Run it again.`;
+  return {
+    text: [
+      `${rowsWritten} rows, ${archiveRowsCopied} archive rows and ${conflictsCopied} conflicts in ` +
+        `${(tookMs / 1_000).toFixed(1)} s: ${rowsPerS} rows a second.`,
+      ...damagedArchiveRows.map((row) =>
+        escapeValue(`Damaged in the archive of ${row.region}: ${row.partitionKey}/${row.rowKey}.`),
+      ),
+      ...proof.damaged.map(describeDamagedRow),
+      ...describeDoubtful(doubtful),
+      verdict,
+    ].join('\n'),
+    json: {
+      applied: true,
+      region,
+      equal: proof.isEqual,
+      provenEqualAsOfMs: proof.isEqual ? proof.asOfMs : null,
+      rowsWritten,
+      archiveRowsCopied,
+      conflictsCopied,
+      different: proof.differentCount,
+      conflictsDifferent: proof.journals.differentCount,
+      conflictsDamaged: proof.journals.damagedCount,
+      damaged: damagedArchiveRows,
+      damagedRows: proof.damaged,
+      doubtful: doubtful.map(differenceJson),
+      tookMs,
+      rowsPerS,
+    },
+    exitCode: exitCodeOfProof(proof),
+  };
+}
+
+function describeDoubtful(doubtful: readonly Difference[]): string[] {
+  const [shown, more] = firstRows(doubtful, SHOWN_MAX);
+  if (shown.length === 0) return [];
+  const ids = shown.map(({ entityId }) => escapeValue(entityId)).join(', ');
+  return [
+    `Left alone, for they are older than every tombstone, and lost in one region or deleted in the other: ` +
+      `${ids}.${more} See tandem history; then tandem repair --include-old, or delete them.`,
+  ];
+}
+
+const HEAD = [
+  'region',
+  'rows',
+  'archive',
+  'conflicts',
+  'outbox',
+  'queue',
+  'dead letters',
+  'replays',
+];
+
+export function describeForget(
+  { name, json }: { readonly name: string; readonly json: Outcome['json'] },
+  found: readonly RegionTraces[],
+  stage: 'planned' | 'applied',
+): Outcome {
+  const rows = found.map((one) => [
+    one.region,
+    ...countsOfTraces(one).map((count) => String(count)),
+  ]);
+  const left = found.reduce((sum, one) => sum + countTraces(one), 0);
+  const unreadable = found.reduce((sum, one) => sum + one.unreadable, 0);
+  const isApplied = stage === 'applied';
+  const verdict = isApplied
+    ? left === 0
+      ? `Nothing with values of ${name} left.`
+      : `${left} places with values of ${name} left: what was written since, or was under way. Repeat it.`
+    : `${left} places hold values of ${name}. Run it again with --apply to erase them.`;
+  return {
+    text: [
+      textTable(HEAD, rows),
+      verdict,
+      ...(unreadable === 0
+        ? []
+        : [`${unreadable} rows of its bucket cannot be read, and may hold some.`]),
+    ].join('\n'),
+    json: { ...json, applied: isApplied, left, regions: found },
+    exitCode: isApplied && left + unreadable > 0 ? EXIT.finding : EXIT.ok,
+  };
+}
+
+/** Counts the places in one region that hold values of the entity. */
+export function countTraces(traces: RegionTraces): number {
+  return countsOfTraces(traces).reduce((a, b) => a + b, 0);
+}
+
+function countsOfTraces(traces: RegionTraces): readonly number[] {
+  const { rows, archiveRows, conflicts, outboxRows, queued, deadLetters, replayTables } = traces;
+  return [rows, archiveRows, conflicts, outboxRows, queued, deadLetters, replayTables];
 }
