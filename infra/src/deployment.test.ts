@@ -651,7 +651,13 @@ describe('experiments of chaos', () => {
         const own = asked.find(
           (other) => other.type.endsWith(':chaos:Capability') && drillOf(other) === drillOf(one),
         )?.inputs;
-        const text = `${own?.['parentProviderNamespace']}/${own?.['parentResourceType']} ${own?.['targetName']} ${own?.['capabilityName']}`;
+        const [provider, kind, target, capability] = [
+          'parentProviderNamespace',
+          'parentResourceType',
+          'targetName',
+          'capabilityName',
+        ].map((name) => String(own?.[name]));
+        const text = `${provider}/${kind} ${target} ${capability}`;
         return [drillOf(one), [text, actionsOf(one).map(({ name }) => name)]];
       }),
     );
@@ -680,16 +686,16 @@ describe('experiments of chaos', () => {
     const roles = asked.filter(
       ({ type, name }) => type.endsWith(':RoleAssignment') && name.includes('-chaos-'),
     );
-    const scopes = roles.map(({ inputs }) => [
-      String(inputs['principalId']).replace('principal of tandem-west-chaos-', ''),
-      String(inputs['scope']).split('/').at(-1),
-    ]);
+    const scopes = roles.map(({ inputs }) => {
+      const who = String(inputs['principalId']).replace('principal of tandem-west-chaos-', '');
+      return `${who} on ${String(inputs['scope']).split('/').at(-1)}`;
+    });
     expect(scopes.sort()).toEqual([
-      ['clock-moved', 'tandem-west-cluster'],
-      ['clock-moved', 'tandem-west-cluster'],
-      ['nodes-killed', 'aks-services-12345678-vmss'],
-      ['queue-disabled', 'tandem-west-namespace'],
-      ['storage-blocked', 'tandem-west-firewall'],
+      'clock-moved on tandem-west-cluster',
+      'clock-moved on tandem-west-cluster',
+      'nodes-killed on aks-services-12345678-vmss',
+      'queue-disabled on tandem-west-namespace',
+      'storage-blocked on tandem-west-firewall',
     ]);
     const rule = actionsOf(experimentsIn(asked).find((one) => drillOf(one) === 'storage-blocked')!);
     expect(

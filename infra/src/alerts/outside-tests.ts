@@ -26,6 +26,13 @@ const TIMEOUT_SECONDS = 30;
 /** Whoever renews a certificate has so long. */
 const CERTIFICATE_DAYS_MIN = 14;
 
+const REQUEST = { httpVerb: 'GET', followRedirects: false, parseDependentRequests: false };
+const RIGHT = {
+  expectedHttpStatusCode: 200,
+  sSLCheck: true,
+  sSLCertRemainingLifetimeCheck: CERTIFICATE_DAYS_MIN,
+};
+
 /** What clients come for: its name, and its host in a region, or in all of them. */
 interface Asked {
   readonly name: string;
@@ -46,6 +53,13 @@ export function outsideTargets({ regions, publicHost, tables }: DeploymentSettin
           ),
         ]),
   ];
+}
+
+function describeUnreachable(host: string): string {
+  return (
+    `https://${host} does not answer from ${FAILED_PLACES} places, or its certificate ends within ${CERTIFICATE_DAYS_MIN} days, ` +
+    'see docs/runbooks/fail-over.md.'
+  );
 }
 
 /** The answers are kept in the logs of the last priority, which the loss of the first leaves. */
@@ -78,24 +92,15 @@ export function createOutsideTests(
       timeout: TIMEOUT_SECONDS,
       retryEnabled: true,
       locations: PLACES.map((place) => ({ location: place })),
-      request: {
-        requestUrl: `https://${host}/health/ready`,
-        httpVerb: 'GET',
-        followRedirects: false,
-        parseDependentRequests: false,
-      },
-      validationRules: {
-        expectedHttpStatusCode: 200,
-        sSLCheck: true,
-        sSLCertRemainingLifetimeCheck: CERTIFICATE_DAYS_MIN,
-      },
+      request: { ...REQUEST, requestUrl: `https://${host}/health/ready` },
+      validationRules: RIGHT,
       // By this tag Azure knows whose test it is.
       tags: component.id.apply((id) => ({ [`hidden-link:${id}`]: 'Resource' })),
     });
     new MetricAlert(`${settings.project}-${name}-unreachable`, {
       resourceGroupName: group.name,
       location: 'global',
-      description: `https://${host} does not answer from ${FAILED_PLACES} places, or its certificate ends within ${CERTIFICATE_DAYS_MIN} days, see docs/runbooks/fail-over.md.`,
+      description: describeUnreachable(host),
       enabled: true,
       severity: 1,
       scopes: [test.id, component.id],

@@ -135,7 +135,7 @@ async function change(
       json: { applied: false, region: name, setting },
     };
   }
-  const changed = new Map([[setting as string, text]]);
+  const changed = new Map([[setting, text]]);
   const [before, after] = await Promise.all([
     findSettingProblems(region, { kind, clock }),
     findSettingProblems(region, { kind, clock, changed }),
@@ -144,12 +144,7 @@ async function change(
   if (problems.length > 0) {
     throw new UsageError(`${name} would not start with that: ${problems.join(' ')}`);
   }
-  if (
-    setting === WIRE_VERSION &&
-    text !== undefined &&
-    Number(text) > (await readWireVersion(region))
-  )
-    await checkThatAllRead(session, Number(text));
+  if (setting === WIRE_VERSION) await checkWireVersion(session, region, Number(text ?? 0));
   const verb = text === undefined ? 'unset' : 'set';
   const overridden = after.overridden.includes(setting);
   const when = overridden ? overriddenNote(name, [setting]) : EFFECT[takesEffect];
@@ -171,9 +166,8 @@ async function change(
       },
     };
   }
-  const by = io.environment['USER'] ?? session.holder;
-  const atMs = clock.nowMs();
-  const done = await writeSetting(region.store, { setting, text, by, atMs, isSecret });
+  const author = { by: io.environment['USER'] ?? session.holder, atMs: clock.nowMs() };
+  const done = await writeSetting(region.store, { setting, text, isSecret, ...author });
   if (done === undefined) throw new UsageError(`${setting} was taken away by someone else.`);
   return {
     text: escapeValue(
@@ -235,8 +229,7 @@ async function release(session: Session, { region: name, apply }: ConfigOptions)
   if (problems.length > 0) {
     throw new UsageError(`${name} would not start with that: ${problems.join(' ')}`);
   }
-  const version = Number(changed.get(WIRE_VERSION) ?? 0);
-  if (version > (await readWireVersion(region))) await checkThatAllRead(session, version);
+  await checkWireVersion(session, region, Number(changed.get(WIRE_VERSION) ?? 0));
   const writes = [...changed].map(([setting, text]) => ({
     setting,
     text,
@@ -309,10 +302,11 @@ function releaseOutcome(
 }
 
 /**
- * Throws `UsageError` while a region runs a build that would set messages of the version aside as too new, or of which nobody
+ * Throws `UsageError` where it is raised while a region runs a build that would set messages of the version aside as too new, or of which nobody
  * says what it reads. One that was never started begins with a build that does.
  */
-async function checkThatAllRead(session: Session, version: number): Promise<void> {
+async function checkWireVersion(session: Session, own: CliRegion, version: number): Promise<void> {
+  if (version <= (await readWireVersion(own))) return;
   const { regions } = await session.inventory();
   const answers = regions.map(async ({ name }) => {
     const region = await session.openAsIs(name);

@@ -59,8 +59,7 @@ export function createReplicator(options: ReplicatorOptions): Replicator {
   const { clock, receiver, links, status } = options;
   const { notices = createNotices({ clock }), readiness: settings } = options;
   const tracker = createTracker(options, notices);
-  const { overriddenSettings } = options;
-  const told = { notices, overriddenSettings };
+  const told = { notices, overriddenSettings: options.overriddenSettings };
   const written = { clock, receiver, links, status, tracker, settings, ...told };
   const heartbeat = createHeartbeatWriter(written);
 

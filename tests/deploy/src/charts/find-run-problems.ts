@@ -1,5 +1,6 @@
 // How a pod runs, is asked, is replaced and ends: what no schema knows, and what a cluster shows only on a
 // bad day. The table of faults in mistakes/ holds these rules to what they promise.
+import { environmentNameOf, tandemSettings } from '@tandem/storage';
 import type { Manifest } from '../manifests/manifest.ts';
 import { type Workload, workloadsOf } from './rendered-release.ts';
 
@@ -72,6 +73,7 @@ export function findRunProblems(
       const own = workloads.find((one) => one.kind === 'Deployment' && one.name === name);
       if (own === undefined) return [`There is no Deployment ${name}.`];
       return prefixed(own, [
+        ...settingProblems(own),
         ...probeProblems(own),
         ...endProblems(own, needs),
         ...replacementProblems(own, manifests),
@@ -107,6 +109,16 @@ function restrictionProblems({ pod }: Workload): readonly string[] {
       });
     }),
   ];
+}
+
+const SETTINGS = new Set(Object.keys(tandemSettings).map(environmentNameOf));
+
+/** A variable would win over what an operator sets, unseen by him. */
+function settingProblems({ pod }: Workload): readonly string[] {
+  const names = pod.containers.flatMap(({ env = [] }) => env.map(({ name }) => name));
+  return names
+    .filter((name) => SETTINGS.has(name))
+    .map((name) => `its environment overrides the table Configuration by ${name}`);
 }
 
 function resourceProblems({ name, pod }: Workload): readonly string[] {

@@ -106,6 +106,12 @@ export const CHART_FAULTS: readonly ChartFault[] = [
     says: /killed before it has stopped/,
   },
   {
+    name: 'settings in the environment of the services, where they win over the table',
+    file: `${LIB}/_environment.tpl`,
+    replace: ['(eq $root.Values.global.settingsIn "environment")', 'true'],
+    says: /replicator: its environment overrides the table Configuration by CUSTOMER_QUEUE/,
+  },
+  {
     name: 'no sleep before the end',
     file: DEPLOYMENT,
     replace: [/ +lifecycle:\n.*preStop:\n.*sleep:.*\n/, ''],

@@ -139,6 +139,11 @@ export const VALUE_MISTAKES: readonly ValueMistake[] = [
     says: /LagMsMax.*got string, want integer/s,
   },
   {
+    name: 'settings in a place that there is not',
+    values: 'global: {settingsIn: vault}',
+    says: /settingsIn.*value must be one of 'table', 'environment'/s,
+  },
+  {
     name: 'tombstones that are collected too early',
     values: 'global: {settings: {Tombstone.AgeMs: 3600000}}',
     says: /Tombstone\.AgeMs.*minimum/s,
