@@ -21,6 +21,7 @@ const TEXTS = [
   'type: Microsoft.Network/trafficManagerProfiles/externalEndpoints',
   'kind: web',
   'mode: all',
+  'protocol: TCP',
   'type: azure-servicebus',
   'type: continuous',
   'type: delay',
