@@ -101,7 +101,7 @@ const healthRoutes: FastifyPluginAsync<HealthRoutesOptions> = async (app, { regi
   }));
 };
 
-const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
 /** What runs here, for who watches an upgrade: read once, since files may be replaced under a process. */
 const BUILD = {
   version: (JSON.parse(manifest) as { readonly version: string }).version,

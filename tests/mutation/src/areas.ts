@@ -79,15 +79,11 @@ export const AREAS = {
     tests: ['packages/region/src/**/!(*.int).test.ts'],
   },
   auth: {
-    mutated: [
-      'packages/service-kit/src/tokens/*.ts',
-      'apps/customer-api/src/auth/*.ts',
-      'apps/customer-api/src/plugins/auth.ts',
-    ],
+    mutated: ['packages/service-kit/src/tokens/*.ts', 'apps/customer-api/src/plugins/auth.ts'],
     // Those that listen on loopback need no more than that.
     tests: [
       'packages/service-kit/src/tokens/*.test.ts',
-      'apps/customer-api/src/{auth,plugins}/**/!(*.int).test.ts',
+      'apps/customer-api/src/plugins/**/!(*.int).test.ts',
       'apps/customer-api/src/plugins/auth.int.test.ts',
     ],
   },
