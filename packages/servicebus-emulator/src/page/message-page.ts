@@ -163,8 +163,10 @@ function encodeTest(body: Buffer, sessionId: string): Buffer {
 async function resubmit({ entity: { main } }: Place): Promise<Outcome> {
   const disabled = refusalOfUse(main, 'send');
   if (disabled !== undefined) return { kind: 'refused', why: disabled.description };
-  const count = await main.resubmitDeadLetters(DEAD_LETTERS_MAX);
-  return { kind: 'done', did: 'resubmitted', count };
+  const outcome = await main.resubmitDeadLetters(DEAD_LETTERS_MAX);
+  return outcome.kind === 'resubmitted'
+    ? { kind: 'done', did: 'resubmitted', count: outcome.count }
+    : { kind: 'refused', why: sendRefusal(main.name, outcome).description };
 }
 
 async function purge({ entity }: Place, form: URLSearchParams): Promise<Outcome> {

@@ -83,6 +83,19 @@ describe('sending and receiving', () => {
     expect(await main.send([incoming('x')])).toMatchObject({ kind: 'accepted' });
   });
 
+  it('takes no dead letter back when it has reached its size, and then as many as before', async () => {
+    const { main } = await openTestQueue({ maxSizeMegabytes: 1 });
+    await main.send([incoming('a')]);
+    const [dead] = await receive(main, 1);
+    const cause = { kind: 'dead-letter', reason: undefined, description: undefined } as const;
+    await main.settle(dead!.token, cause);
+    await main.send([incoming(Buffer.alloc(1024 * 1024))]);
+    expect(await main.resubmitDeadLetters(10)).toMatchObject({ kind: 'quota-exceeded' });
+    const [lock] = await receive(main, 1);
+    await main.settle(lock!.token, { kind: 'complete' });
+    expect(await main.resubmitDeadLetters(10)).toEqual({ kind: 'resubmitted', count: 1 });
+  });
+
   it('delivers nothing while it is paused', async () => {
     const { main } = await openTestQueue();
     const receiver = createReceiver();

@@ -15,6 +15,7 @@ import {
 import {
   type DeleteBatchRequest,
   deleteBatch,
+  type ResubmitOutcome,
   resubmitDeadLetters,
   sweepExpired,
 } from './actions/sweep-expired.ts';
@@ -47,8 +48,8 @@ export interface Queue {
   cancelScheduled(numbers: readonly number[]): Promise<CancelOutcome>;
   /** Resolves to how many messages were deleted. */
   deleteBatch(request: DeleteBatchRequest): Promise<number>;
-  /** Moves the oldest dead letters back into the queue. Resolves to how many. */
-  resubmitDeadLetters(messagesMax: number): Promise<number>;
+  /** Moves the oldest dead letters back into the queue. */
+  resubmitDeadLetters(messagesMax: number): Promise<ResubmitOutcome>;
   /** Undefined for a queue without sessions. */
   readonly sessions: QueueSessions | undefined;
   properties(): QueueProperties;

@@ -12,12 +12,25 @@ import { encodeTime } from '../seen-messages.ts';
 const ID_LENGTH_MAX = 128;
 const DUPLICATE = 0;
 
+export interface QuotaExceeded {
+  readonly kind: 'quota-exceeded';
+  readonly sizeBytes: number;
+  readonly sizeBytesMax: number;
+}
+
+/** Finds that a queue is as large as it may be: it takes nothing then. */
+export function findQuotaExceeded({ properties, counters }: QueueCore): QuotaExceeded | undefined {
+  const { sizeBytes } = counters;
+  const limit = sizeBytesMax(properties);
+  return sizeBytes < limit ? undefined : { kind: 'quota-exceeded', sizeBytes, sizeBytesMax: limit };
+}
+
 export type SendOutcome =
   | { readonly kind: 'accepted'; readonly sequenceNumbers: readonly number[] }
   /** The queue requires sessions and a message has none, or the id of one is too long. */
   | { readonly kind: 'session-missing' }
   | { readonly kind: 'session-id-too-long' }
-  | { readonly kind: 'quota-exceeded'; readonly sizeBytes: number; readonly sizeBytesMax: number };
+  | QuotaExceeded;
 
 function toDraft(core: QueueCore, message: IncomingMessage, nowMs: number): MessageDraft {
   const own = message.timeToLiveMs ?? Number.POSITIVE_INFINITY;
@@ -70,9 +83,8 @@ export async function send(
   core: QueueCore,
   messages: readonly IncomingMessage[],
 ): Promise<SendOutcome> {
-  const limit = sizeBytesMax(core.properties);
-  const { sizeBytes } = core.counters;
-  if (sizeBytes >= limit) return { kind: 'quota-exceeded', sizeBytes, sizeBytesMax: limit };
+  const full = findQuotaExceeded(core);
+  if (full !== undefined) return full;
   const problem = findSessionProblem(core, messages);
   if (problem !== undefined) return { kind: problem };
   const nowMs = core.clock.nowMs();

@@ -1,6 +1,7 @@
 import type { DueMessage, StoredMessage } from '../../store/message-store.ts';
 import { createChange, isExpired, type QueueChange, type QueueCore } from '../queue-core.ts';
 import type { ReadyMessages } from '../ready-messages.ts';
+import { findQuotaExceeded, type QuotaExceeded } from './send.ts';
 import { moveToDeadLetters, TIME_TO_LIVE_EXPIRED } from './settle.ts';
 
 const SWEEP_PAGE_MAX = 500;
@@ -132,13 +133,23 @@ export async function deleteBatch(core: QueueCore, request: DeleteBatchRequest):
   return messages.length;
 }
 
+export type ResubmitOutcome =
+  | { readonly kind: 'resubmitted'; readonly count: number }
+  | QuotaExceeded;
+
 /**
- * Moves the oldest dead letters that nobody holds back into their queue, all or none. They stay as they
- * are, with the reason among their properties. Resolves to how many, after that is committed.
+ * Moves the oldest dead letters that nobody holds back into their queue, all or none: a queue that takes no message of a
+ * sender for its size takes none of these either. They stay as they are, with the reason among their properties.
+ * Resolves after that is committed.
  */
-export async function resubmitDeadLetters(core: QueueCore, messagesMax: number): Promise<number> {
+export async function resubmitDeadLetters(
+  core: QueueCore,
+  messagesMax: number,
+): Promise<ResubmitOutcome> {
   const { deadLetters } = core;
-  if (deadLetters === undefined) return 0;
+  if (deadLetters === undefined) return { kind: 'resubmitted', count: 0 };
+  const full = findQuotaExceeded(core);
+  if (full !== undefined) return full;
   const messages = await takeOldest(deadLetters, deadLetters.ready, {
     enqueuedBeforeMs: Number.POSITIVE_INFINITY,
     messagesMax,
@@ -151,5 +162,5 @@ export async function resubmitDeadLetters(core: QueueCore, messagesMax: number):
   }
   await change.commit();
   for (const { sequenceNumber } of messages) deadLetters.settling.delete(sequenceNumber);
-  return messages.length;
+  return { kind: 'resubmitted', count: messages.length };
 }
