@@ -275,19 +275,21 @@ const STATUS_PAGE = `<!doctype html>
 <style>${STYLE}</style>
 </head>
 <body>
+<main>
 <h1>Traffic manager, priority mode</h1>
 <p id="summary" role="status">Asking for the status.</p>
 <p id="bounds"></p>
-<div class="scroll"><table>
-  <thead><tr><th>Priority</th><th>Endpoint</th><th>State</th><th>Failures in a row</th>
-  <th>Last probe</th><th></th></tr></thead>
+<div class="scroll" tabindex="0" role="region" aria-label="Endpoints"><table>
+  <thead><tr><th scope="col">Priority</th><th scope="col">Endpoint</th><th scope="col">State</th><th scope="col">Failures in a row</th>
+  <th scope="col">Last probe</th><th scope="col">Switch</th></tr></thead>
   <tbody id="endpoints"></tbody>
 </table></div>
 <h2>Changes, newest first</h2>
-<div class="scroll"><table>
-  <thead><tr><th>Time</th><th>Endpoint</th><th>From</th><th>To</th><th>Traffic goes to</th></tr></thead>
+<div class="scroll" tabindex="0" role="region" aria-label="Changes"><table>
+  <thead><tr><th scope="col">Time</th><th scope="col">Endpoint</th><th scope="col">From</th><th scope="col">To</th><th scope="col">Traffic goes to</th></tr></thead>
   <tbody id="transitions"></tbody>
 </table></div>
+</main>
 <script>${SCRIPT}</script>
 </body>
 </html>
