@@ -99,6 +99,9 @@ async function serve(
     runs,
     audit,
     onFault,
+    processes: regions.flatMap(({ name, processes: file }) =>
+      file === undefined ? [] : [{ region: name, file }],
+    ),
   });
   const origin = await listen(app, options);
   const link = (): string =>

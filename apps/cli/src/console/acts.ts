@@ -63,10 +63,11 @@ interface Submit {
 /** The button of a form; where the visitor may not press it, it says why. */
 export function submitHtml({ visitor }: Visit, { path, label, isElsewhere = false }: Submit): Html {
   const missing = findMissingRole(visitor, FORM_ROLES[path]);
+  const where = isElsewhere && html` formaction="${path}"`;
   if (missing !== undefined) {
-    return html`<button disabled>${label}</button> <small class="why">${missing}</small>`;
+    return html`<button${where} disabled>${label}</button> <small class="why">${missing}</small>`;
   }
-  return html`<button${isElsewhere && html` formaction="${path}"`}>${label}</button>`;
+  return html`<button${where}>${label}</button>`;
 }
 
 /** A form of one button, with what it is about. */

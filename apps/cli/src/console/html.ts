@@ -36,15 +36,27 @@ export function html(parts: TemplateStringsArray, ...values: readonly HtmlValue[
   return new Html(text, MADE_HERE);
 }
 
-/** Returns a value of others, set apart so that letters written from right to left do not move their neighbours. */
+/** A longer one is as high as some lines, and is scrolled within. */
+const VALUE_LENGTH_MAX = 500;
+
+/**
+ * Returns a value of others, set apart so that letters written from right to left do not move their neighbours. One of
+ * 64 KiB leaves room for what stands beside it.
+ */
 export function valueHtml(value: string): Html {
-  return html`<bdi class="value">${value}</bdi>`;
+  return value.length <= VALUE_LENGTH_MAX
+    ? html`<bdi class="value">${value}</bdi>`
+    : html`<bdi class="value long" tabindex="0">${value}</bdi>`;
 }
+
+/** A longer text may be scrolled within, which a keyboard must reach. */
+const LINES_LENGTH_MAX = 1_000;
 
 /** Returns a text of several lines of others with its line breaks. */
 export function linesHtml(text: string): Html {
   const lines = escapeLines(text).replace(SPECIAL, (found) => ENTITIES[found] ?? '');
-  return new Html(`<pre class="lines">${lines}</pre>`, MADE_HERE);
+  const focus = text.length > LINES_LENGTH_MAX ? ' tabindex="0"' : '';
+  return new Html(`<pre class="lines"${focus}>${lines}</pre>`, MADE_HERE);
 }
 
 const OPEN_TAG = /<[a-zA-Z][^<>]*$/;

@@ -15,6 +15,8 @@ export interface ConsoleTools {
   readonly run: CommandRunner;
   readonly runs: LongRuns;
   readonly audit: Audit;
+  /** The files with the ids of what runs of a region on this machine; none where nothing does. */
+  readonly processes: readonly { readonly region: string; readonly file: string }[];
 }
 
 /** One request, as a page sees it. */

@@ -82,8 +82,10 @@ const PLAIN = /^[A-Za-z0-9_./:=@%+-]+$/;
 
 /** Writes a command as a person types it into a shell. */
 export function shownCommand(args: readonly string[]): string {
-  const words = args.map((word) =>
-    PLAIN.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`,
-  );
-  return ['tandem', ...words].join(' ');
+  return ['tandem', ...args.map(shownWord)].join(' ');
+}
+
+/** Writes one word as a shell takes it. */
+export function shownWord(word: string): string {
+  return PLAIN.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }

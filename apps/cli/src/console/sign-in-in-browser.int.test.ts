@@ -1,22 +1,21 @@
-import { once } from 'node:events';
-import { mkdir } from 'node:fs/promises';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
-import { join } from 'node:path';
 import type { Browser, Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { findBarriers, hasBrowser, openBrowser, openPage } from '../testing/browser.ts';
+import {
+  findBarriers,
+  hasBrowser,
+  keepPicture,
+  openBrowser,
+  openPage,
+  untilReads,
+} from '../testing/browser.ts';
 import {
   type Account,
   type IdentityProvider,
   signInSettings,
   startIdentityProvider,
 } from '../testing/identity-provider.ts';
-import { type OpenedConsole, openConsole } from '../testing/open-console.ts';
+import { freePort, type OpenedConsole, openConsole } from '../testing/open-console.ts';
 import { createSignIn } from './sign-in.ts';
-
-/** Where pictures of the pages are kept, when they are wanted. */
-const PICTURES = process.env['CONSOLE_PICTURES'];
 
 describe.runIf(hasBrowser())('a console behind an identity provider, in a browser', () => {
   const accounts = new Map<string, Account>([
@@ -84,7 +83,15 @@ describe.runIf(hasBrowser())('a console behind an identity provider, in a browse
     expect(await textOf(page)).toContain('Set Tombstone.AgeMs in east');
     await page.goto(`${origin}/audit`);
     expect(await textOf(page)).toContain('ada@example.com (ada)');
-    // Its token ends while the page is open: the next press does nothing, and leads back to where it was pressed.
+    // Its token ends while a tab sleeps: awake again it says so, and that what it shows is old.
+    await page.goto(`${origin}/`);
+    time.aheadMs = 3_600_001;
+    await untilReads(page, '#stale', /This visit has ended, and all figures are old/);
+    time.aheadMs = 0;
+    await page.goto(`${origin}/`);
+    await press(page, 'main a.button');
+    await page.waitForSelector('header.bar');
+    // It ends between two questions: the next press does nothing, and leads back to where it was pressed.
     await page.goto(`${origin}/recovery`);
     time.aheadMs = 3_600_001;
     await press(page, 'main form:has(input[value="verify"]) button');
@@ -137,18 +144,3 @@ describe.runIf(hasBrowser())('a console behind an identity provider, in a browse
     expect(new URL(page.url()).pathname).toBe('/audit');
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-async function keepPicture(page: Page, name: string): Promise<void> {
-  if (PICTURES === undefined) return;
-  await mkdir(PICTURES, { recursive: true });
-  await page.screenshot({ path: join(PICTURES, `${name}.png`), fullPage: true });
-}

@@ -501,6 +501,16 @@ describe('tandem console', () => {
     expect(said).toContain('TANDEM_CONSOLE_ISSUER');
   });
 
+  test('does not start over an inventory with a typo, and names the place and no value', async () => {
+    const wrong = {
+      TANDEM_REGIONS: '{"version":1,"regions":[{"name":"East","storage":"a secret"}]}',
+    };
+    const { exitCode, said } = await start(wrong, '--port', '0');
+    expect(exitCode).toBe(2);
+    expect(said).toContain('TANDEM_REGIONS is no inventory of regions: /regions/0/name');
+    expect(said).not.toContain('a secret');
+  });
+
   test('does not start with half of what a sign-in takes, and names the other', async () => {
     const half = { TANDEM_CONSOLE_URL: 'https://console.example.com' };
     const { exitCode, said } = await start(half);

@@ -16,6 +16,8 @@ const RegionSchema = Type.Object(
     api: Type.Optional(Type.String({ pattern: '^https?://' })),
     /** Base URL of the replicator's status. */
     replicator: Type.Optional(Type.String({ pattern: '^https?://' })),
+    /** Is the file with the ids of its processes, of a region on this machine: `npm start` writes it. */
+    processes: Type.Optional(Type.String({ minLength: 1 })),
   },
   { additionalProperties: false },
 );

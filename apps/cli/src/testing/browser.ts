@@ -1,5 +1,7 @@
 // Debian's Chromium, driven by the tests of the console. Where there is none, those tests say so and do not run.
 import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import axe from 'axe-core';
 import { type Browser, launch, type Page } from 'puppeteer-core';
 
@@ -53,4 +55,31 @@ export async function findBarriers(
     `axe.run(${JSON.stringify(options)}).then(({ violations }) => violations.flatMap(({ id, nodes }) =>
       nodes.map(({ target, failureSummary }) => id + ' ' + target.join(' ') + ': ' + failureSummary)))`,
   )) as readonly string[];
+}
+
+/** A page asks for itself every few seconds. */
+const SEEN_MS_MAX = 90_000;
+
+/** Waits until a part of the page reads so, without opening it anew. */
+export async function untilReads(page: Page, selector: string, text: RegExp): Promise<void> {
+  const reads = `${text}.test(document.querySelector(${JSON.stringify(selector)})?.innerText ?? '')`;
+  try {
+    await page.waitForFunction(reads, { timeout: SEEN_MS_MAX, polling: 200 });
+  } catch (error) {
+    const shown = await page.$eval('body', ({ innerText }) => innerText);
+    throw new Error(`${selector} never read ${text}:\n${shown}`, { cause: error });
+  }
+}
+
+/** Where pictures of the pages are kept, when they are wanted. */
+const PICTURES = process.env['CONSOLE_PICTURES'];
+
+export async function keepPicture(page: Page, name: string): Promise<void> {
+  if (PICTURES === undefined) return;
+  await mkdir(PICTURES, { recursive: true });
+  await page.screenshot({
+    path: join(PICTURES, `${name}.png`),
+    fullPage: true,
+    captureBeyondViewport: false,
+  });
 }

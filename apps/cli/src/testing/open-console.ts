@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -91,6 +93,16 @@ export function createGate({ regions }: CliHarness): Gate {
   };
 }
 
+/** Returns a port that is free now: a console behind a sign-in is told its address before it listens. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
 const folders: string[] = [];
 /** What runs on when a test has ended may write there until the last has. */
 afterAll(async () => {
@@ -106,6 +118,7 @@ export async function openConsole(
     folder: old,
     signIn,
     trafficManager,
+    processes = [],
   }: {
     readonly gate?: Gate;
     readonly folder?: string;
@@ -113,6 +126,8 @@ export async function openConsole(
     readonly signIn?: SignInAccess;
     /** Where it is; it is real, so it takes a gate. */
     readonly trafficManager?: string;
+    /** The files with the ids of what runs here. */
+    readonly processes?: Parameters<typeof createConsoleApp>[0]['processes'];
   } = {},
 ): Promise<OpenedConsole> {
   const harness = given ?? (await createCliHarness());
@@ -166,6 +181,7 @@ export async function openConsole(
     runs,
     audit,
     onFault,
+    processes,
   });
   return {
     harness,

@@ -50,15 +50,27 @@ async function refresh() {
   }
 }
 
+/** A page that slept, as its tab or all of the machine did, shows what was: it says so before it has asked. */
+function showSlept() {
+  const ageMs = Date.now() - answeredMs;
+  const note = document.getElementById('stale');
+  if (note === null || !note.hidden || ageMs < refreshMs + ASK_TIMEOUT_MS) return;
+  const minutes = Math.round(ageMs / (60 * MS_PER_S));
+  showStale(
+    `This page slept: every figure on it is ${minutes} min old. The console is asked anew.`,
+  );
+}
+
 async function keepFresh() {
   for (;;) {
     await new Promise((resolve) => setTimeout(resolve, refreshMs));
     // A tab that nobody sees asks nothing; seen again, it asks at once.
-    if (document.hidden) {
+    while (document.hidden) {
       await new Promise((resolve) =>
         document.addEventListener('visibilitychange', resolve, { once: true }),
       );
     }
+    showSlept();
     await refresh();
   }
 }

@@ -176,6 +176,32 @@ describe('the first screen', () => {
     expect(figureOf(page, 'west', 'owed')).toBe('not known');
   });
 
+  test('says what is wrong with an inventory that was edited meanwhile, and keeps what was known', async () => {
+    const harness = await createOwing();
+    const environment = { TANDEM_REGIONS: harness.inventory };
+    const opened = await openConsole({ ...counts, environment }, harness);
+    await opened.look();
+    environment.TANDEM_REGIONS = '{"version":1,"regions":[{"nam":"east","storage":"a secret"}]}';
+    await opened.look();
+    const page = await readPage(opened);
+    expect(textOf(page)).toContain('TANDEM_REGIONS is no inventory of regions: /regions/0');
+    expect(page).not.toContain('a secret');
+    expect(figureOf(page, 'east', 'owed')).toBe('3 changes');
+    environment.TANDEM_REGIONS = harness.inventory;
+    await opened.look();
+    expect(textOf(await readPage(opened))).not.toContain('no inventory');
+    expect(opened.faults).toEqual([]);
+  });
+
+  test('shows how to lose a region that runs here, and nothing of it where none does', async () => {
+    const processes = [{ region: 'east', file: "/home/ada's/east.pids" }];
+    const page = await readPage(await openConsole({}, undefined, { processes }));
+    expect(page).toContain(
+      `<code id="lose-east">kill -9 $(cat &#39;/home/ada&#39;\\&#39;&#39;s/east.pids&#39;)</code>`,
+    );
+    expect(await readPage(await openConsole())).not.toContain('kill');
+  });
+
   test('tells an error of its own, and goes on', async () => {
     const harness = await createOwing();
     const opened = await openConsole(

@@ -6,11 +6,13 @@ import { ageHtml, ageText, badgeHtml, clockHtml, dateHtml, verdictHtml } from '.
 import type { ConsoleRoutes, ConsoleTools } from '../page.ts';
 import type { PlotName } from '../plot-ring.ts';
 import type { RegionView } from '../region-view.ts';
-import { shownCommand } from '../run-command.ts';
+import { shownCommand, shownWord } from '../run-command.ts';
 import type { RegionWatch } from '../watch-regions.ts';
 
-export function overviewPage({ page, data }: ConsoleRoutes, { watch, clock }: ConsoleTools): void {
-  const render = (): Html => overviewHtml(watch, clock.nowMs());
+export function overviewPage({ page, data }: ConsoleRoutes, tools: ConsoleTools): void {
+  const { watch, clock, processes } = tools;
+  const render = (): Html =>
+    html`${overviewHtml(watch, clock.nowMs())}${processes.length > 0 && lossesHtml(processes)}`;
   page({ path: '/', title: 'Regions', refreshMs: watch.refreshMs, render });
   data('/plots.json', () => plotsJson(watch));
 }
@@ -71,6 +73,15 @@ function overviewHtml(watch: RegionWatch, nowMs: number): Html {
 <div class="plot" data-plot="${name}" role="img" aria-label="${title} over the last hour; the newest figures are in the tables above."></div></figure>`,
   )}</div>
 <noscript><p>The plots need the script of this page; all figures above are whole without it.</p></noscript>`;
+}
+
+/** Regions on this machine can be lost to see what that is like. */
+function lossesHtml(processes: ConsoleTools['processes']): Html {
+  return html`<h2>Lose a region, to see it</h2>
+<p>These regions run on this machine. In a terminal, this ends the processes of one as its loss would, all but its tables, which
+only Azure would keep. This page then says what is at risk and where clients are sent; <code>npm start</code> starts them again
+within two minutes. Whether all is equal then, <a href="/recovery">Verify</a> proves.</p>
+<ul class="losses">${processes.map(({ region, file }) => html`<li>${region}: <code id="lose-${region}">kill -9 $(cat ${shownWord(file)})</code></li>`)}</ul>`;
 }
 
 export function frontHtml(watch: RegionWatch, nowMs: number): Html {

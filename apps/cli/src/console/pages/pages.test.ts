@@ -245,6 +245,9 @@ describe('the page of tables', () => {
     const one = textOf(await visitor.get('/tables?region=east&table=orders'));
     expect(one).toContain('current');
     expect(one).toContain('Archive: kept for ever');
+    expect(one).toContain('Count its rows in every region');
+    const counted = await visitor.post('/recovery/begin', { kind: 'verify', table: 'Orders' });
+    expect(textOf(counted)).toContain('tandem verify --table Orders');
     const begged = packed({ table: '--help', region: 'east' });
     expect(await visitor.post('/tables/delete', begged)).toContain('begins with a dash');
     const unknown = await visitor.get(`/tables?region=east&table=${encodeURIComponent(HOSTILE)}`);

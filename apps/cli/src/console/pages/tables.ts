@@ -90,7 +90,9 @@ async function contentHtml(visit: Visit, tools: ConsoleTools): Promise<Html> {
   const said = saidHtml(args, run);
   if (run.failure !== undefined) return said;
   const fields = { table, region };
+  const own = html`<input type="hidden" name="table" value="${table}">`;
   return html`${said}${linesHtml(run.text)}
+${beginHtml(visit, { kind: 'verify', label: 'Count its rows in every region, and compare them', content: own })}
 ${buttonHtml(visit, { path: '/tables/delete', label: 'Delete it…', fields })} ${buttonHtml(visit, { path: '/tables/restore', label: 'Bring it back…', fields })}
 ${await takenHtml(visit, tools, { table, region })}
 <p><a href="${`${PATH}?${new URLSearchParams({ region }).toString()}`}">All tables of ${region}</a></p>`;
