@@ -205,6 +205,26 @@ test('calls in turn share one connection', async () => {
   expect([requests, connections]).toEqual([20, 1]);
 });
 
+test.each([
+  '{}',
+  '[]',
+  'null',
+  '{"value":"rows"}',
+  '{"value":{}}',
+  '{"value":[null]}',
+  '{"value":[7]}',
+  '{"value":[{"PartitionKey":"p"}]}',
+  '{"value":[{"PartitionKey":"p","RowKey":7}]}',
+  '{"error":"who are you?"}',
+])('%s of a proxy is no answer: neither no rows, nor one', async (body) => {
+  const store = await storeOver((_, response) => {
+    response.writeHead(200, { 'Content-Type': 'application/json' }).end(body);
+  });
+  for (const [, , call] of calls.slice(0, 2)) {
+    await expect(call(store)).rejects.toMatchObject({ code: 'TABLE_UNAVAILABLE' });
+  }
+});
+
 test('a row whose value is not of its type is malformed', async () => {
   const row = { PartitionKey: 'p', RowKey: 'a', v: 'x', 'v@odata.type': 'Edm.Int64' };
   const store = await storeOver((_, response) => {

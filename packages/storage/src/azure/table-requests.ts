@@ -325,15 +325,20 @@ function encodeValue(field: FieldValue): [string | number | boolean, string?] {
 
 type RowJson = Readonly<Record<string, unknown>>;
 
-/** A row that somebody else wrote may hold anything: it is marked, and takes no other row with it. */
+/**
+ * A row that somebody else wrote may hold anything: it is marked, and takes no other row with it. Throws
+ * `TABLE_UNAVAILABLE` for an answer without rows, which a proxy gives and not the service: it does not mean that there are none.
+ */
 export function decodeRows(text: string): TableRow[] {
-  const { value } = parseExactly(text) as { value?: RowJson[] };
-  return (value ?? []).map(toRow);
+  const json = parseExactly(text);
+  const value = isRecord(json) ? json['value'] : undefined;
+  if (!Array.isArray(value)) throw notRows();
+  return value.map(toRow);
 }
 
-/** Throws `ROW_MALFORMED`. */
+/** Throws `ROW_MALFORMED`, and `TABLE_UNAVAILABLE` for what is no row at all. */
 export function decodeRow(text: string): TableRow {
-  const row = toRow(parseExactly(text) as RowJson);
+  const row = toRow(parseExactly(text));
   if (row.damage === undefined) return row;
   const { partitionKey, rowKey } = row;
   const message = `Row "${partitionKey}", "${rowKey}": ${row.damage}.`;
@@ -357,9 +362,19 @@ function parseExactly(text: string): unknown {
   }
 }
 
-function toRow(json: RowJson): TableRow {
-  const partitionKey = String(json['PartitionKey']);
-  const rowKey = String(json['RowKey']);
+function notRows(): TransientError {
+  const message = 'The table service answered JSON without rows: something else stands there.';
+  return new TransientError('TABLE_UNAVAILABLE', message);
+}
+
+function isRecord(value: unknown): value is RowJson {
+  return typeof value === 'object' && value !== null;
+}
+
+function toRow(json: unknown): TableRow {
+  if (!isRecord(json)) throw notRows();
+  const { PartitionKey: partitionKey, RowKey: rowKey } = json;
+  if (typeof partitionKey !== 'string' || typeof rowKey !== 'string') throw notRows();
   const properties = new Map<string, FieldValue>();
   let damage: string | undefined;
   for (const [name, value] of Object.entries(json)) {
