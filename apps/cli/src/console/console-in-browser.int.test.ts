@@ -1,6 +1,10 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Conflict, formatStamp, type Stamp, type StampedField } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
+import { createTableProof } from '@tandem/storage';
 import type { Browser, HTTPRequest, Page } from 'puppeteer-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -48,14 +52,27 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
   let opened: OpenedConsole;
   let gate: Gate;
   let origin: string;
+  let around: Awaited<ReturnType<typeof serveAround>>;
 
   beforeAll(async () => {
     browser = await openBrowser();
     const harness = await createCliHarness();
     gate = createGate(harness);
     const countMessages = async () => ({ waiting: 12, deadLettered: 3 });
-    opened = await openConsole({ countMessages, ...gate.io }, harness, { gate });
     const { regions } = harness;
+    around = await serveAround();
+    const { regions: known } = JSON.parse(harness.inventory) as { regions: { name: string }[] };
+    const named = known.map((region) => ({ ...region, replicator: around.address }));
+    const environment = { TANDEM_REGIONS: JSON.stringify({ version: 1, regions: named }) };
+    opened = await openConsole({ countMessages, environment, ...gate.io }, harness, {
+      gate,
+      trafficManager: around.address,
+      processes: known.map(({ name }) => ({ region: name, file: `.tandem/${name}.pids` })),
+    });
+    for (const { store } of regions.regions) {
+      const names = ['east', 'west'];
+      await createTableProof({ store }).keep({ asOfMs: regions.clock.nowMs(), regions: names });
+    }
     await regions.east.table.put(OTHER_ID, { email: 'base@example.com', lastName: 'Lovelace' });
     await regions.settle();
     await regions.east.table.patch(OTHER_ID, { lastName: HOSTILE });
@@ -74,14 +91,34 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     await viewer.setAside(new Set(sets.map(({ sequenceNumber }) => sequenceNumber)));
     regions.bus.setDown('west', true);
     await regions.drive(regions.east.table.put(ID, { email: 'a@example.com' }));
+    await beat();
     await opened.look();
     await regions.clock.advance(5_000);
+    await beat();
     await opened.look();
     origin = await opened.app.listen({ host: '127.0.0.1', port: 0 });
   });
 
+  /** As the replicators do, which have heard each other a moment ago. */
+  const beat = async (): Promise<void> => {
+    const { regions } = opened.harness;
+    const nowMs = regions.clock.nowMs();
+    for (const [own, peer] of [
+      ['east', 'west'],
+      ['west', 'east'],
+    ] as const) {
+      await regions[own].status.beat({
+        nowMs,
+        catchingUpSinceMs: undefined,
+        hasBacklog: false,
+        peers: [{ peer, passedMs: nowMs - 400, isReachable: own === 'west' }],
+      });
+    }
+  };
+
   afterAll(async () => {
     await browser.close();
+    around.stop();
     opened.app.server.closeAllConnections();
     await opened.app.close();
   });
@@ -409,6 +446,37 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     );
   });
 });
+
+/** What stands around the regions: a traffic manager, and the replicators, which have sent more each time. */
+async function serveAround() {
+  let relayed = 0;
+  const manager = {
+    probing: { intervalMs: 10_000, timeoutMs: 9_000, toleratedFailures: 3, ttlMs: 10_000 },
+    current: 'east',
+    endpoints: [
+      { name: 'east', state: 'online' },
+      { name: 'west', state: 'online' },
+    ],
+    transitions: [],
+  };
+  const server = createServer((request, response) => {
+    const isManager = request.url?.startsWith('/_traffic-manager') === true;
+    relayed += 7;
+    const replicator = {
+      sinceStart: { relayed },
+      build: { version: '0.1.0', wireVersionMax: 7 },
+    };
+    response.end(JSON.stringify(isManager ? manager : replicator));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const stop = (): void => {
+    server.close();
+    server.closeAllConnections();
+  };
+  return { address: `http://127.0.0.1:${port}`, stop };
+}
 
 /**
  * Counts the rows that the browser lays out, at the top of a list and at its end: the others cost it nothing while

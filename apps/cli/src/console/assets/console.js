@@ -96,6 +96,11 @@ function timesOf(_plot, ticks) {
   return ticks.map((at) => new Date(at * MS_PER_S).toISOString().slice(11, isClose ? 19 : 16));
 }
 
+/** One of what is counted is no plural. */
+function countText(value, unit) {
+  return `${value} ${value === 1 && unit === 'writes' ? 'write' : unit}`;
+}
+
 function optionsOf(box, { unit, series }) {
   const axis = {
     stroke: colour('--muted'),
@@ -126,7 +131,7 @@ function optionsOf(box, { unit, series }) {
         width: 2,
         dash: DASHES[index % DASHES.length],
         value: (_plot, value) =>
-          value === null ? 'not known' : `${Number(value.toFixed(1))} ${unit}`,
+          value === null ? 'not known' : countText(Number(value.toFixed(1)), unit),
         spanGaps: false,
         points: { show: false },
       })),
