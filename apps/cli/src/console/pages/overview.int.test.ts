@@ -13,7 +13,8 @@ const KEY = Buffer.from('a key of this test').toString('base64');
 const HOSTILE = '<script>alert(1)</script>\u202E';
 const TRICKLE_MS = 500;
 const LOOK_MS_MAX = 60_000;
-const DRAWN_MS_MAX = 1_000;
+/** A machine that does other things may take this; a region that trickles takes twice as long. */
+const DRAWN_MS_MAX = 5_000;
 
 type Answer = (response: ServerResponse) => void;
 
