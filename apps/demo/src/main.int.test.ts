@@ -36,7 +36,7 @@ const ALL_ARRIVED = { written: COUNT, replicated: COUNT, missing: 0, different: 
 
 describe('the demo', () => {
   it(
-    'replicates a file of customers, with and without ids, and says so in its last line',
+    'replicates a file of customers, with and without ids, to all regions that it is told, and says so in its last line',
     async () => {
       const people = makeCustomers(COUNT).map(({ customerId, fields }, index) => ({
         CustomerId: index % 2 === 0 ? customerId : null,
@@ -46,8 +46,10 @@ describe('the demo', () => {
         PhoneNumber: fields.phoneNumber,
       }));
       const file = await writeFileOf(people);
-      const { code, stdout, stderr } = await runDemo('--customers', file, '--json');
-      expect(stderr).toContain(`Writing in east ${COUNT}/${COUNT}`);
+      const regions = ['--regions', 'tokyo,lima,oslo'];
+      const { code, stdout, stderr } = await runDemo('--customers', file, '--json', ...regions);
+      expect(stderr).toContain(`Writing in tokyo ${COUNT}/${COUNT}`);
+      expect(stderr).toContain(`Arriving in lima, oslo ${COUNT}/${COUNT}`);
       expect(JSON.parse(stdout)).toMatchObject(ALL_ARRIVED);
       expect(JSON.parse(stdout).lagMsP50).toBeGreaterThan(0);
       expect(stdout.trimEnd().split('\n')).toHaveLength(1);

@@ -27,7 +27,7 @@ async function npmStart(...options: readonly string[]): Promise<Started> {
   const data = await mkdtemp(join(tmpdir(), 'tandem-test-'));
   const npm = spawn(
     'npm',
-    ['start', '--', '--port-base', String(portBase), '--data', join(data, 'data'), ...options],
+    ['start', '--', '--port-base', String(portBase), '--data', join(data, 'our data'), ...options],
     { cwd: ROOT, detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   onTestFinished(async () => {
@@ -65,7 +65,7 @@ function isOpen(port: number): Promise<boolean> {
 }
 
 async function runInShell(command: string): Promise<string> {
-  const { stdout } = await promisify(execFile)('sh', ['-c', command]);
+  const { stdout } = await promisify(execFile)('sh', ['-c', command], { cwd: ROOT });
   return stdout;
 }
 
@@ -96,14 +96,17 @@ describe('npm start', () => {
   );
 
   it(
-    'with --regions 3 starts three, and stops in order when its group gets a SIGINT, as from Ctrl-C',
+    'with names starts a region of each, all that it prints is of them, and it stops in order when its group gets a SIGINT, as from Ctrl-C',
     async () => {
-      const { npm, portBase, output } = await npmStart('--regions', '3');
+      const { npm, portBase, output } = await npmStart('--regions', 'tokyo,lima,oslo');
       await expect.poll(() => openPorts(portBase), PATIENCE).toHaveLength(20);
-      expect(output()).toContain('Read it in north:');
+      expect(output()).toContain('Read it in oslo:');
       const [write = '', read = ''] = output().match(/(?:version=.*)?curl .*/g) ?? [];
       expect(read).toContain(`:${portBase + 30}/`);
       expect(await runInShell(`${write}\n${read}`)).toMatch(/^version .+\n\{.*"referenceId"/);
+      // The folder of the data is not the one where a command looks by itself.
+      const [verify = ''] = output().match(/node scripts\/pnpm\.mjs tandem .* verify/) ?? [];
+      expect(await runInShell(verify)).toMatch(/tokyo[^]*lima[^]*oslo/);
       const ended = once(npm, 'exit');
       if (npm.pid !== undefined) process.kill(-npm.pid, 'SIGINT');
       await ended;

@@ -1,23 +1,32 @@
 // The packages as a stranger has them, installed from packed ones into a folder of his own; and there the service of one's own
-// that the README shows, run as a process for each of two regions: in west by the oldest Node that may.
+// that the README shows, run as a process for each of two regions with what examples/compose sets: in west by the oldest Node that may.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { reserveFreePorts } from '@tandem/local-cluster';
 import { until } from '@tandem/region/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { readCompose } from './compose-file.ts';
 import { ROOT } from './guarantees-page.ts';
 import { describeExamples } from './packed/describe-examples.ts';
 import { describePackages } from './packed/describe-packages.ts';
 import { describePrepack } from './packed/describe-prepack.ts';
 import { describeServices } from './packed/describe-services.ts';
-import { type Installed, installPacked } from './packed/install-packed.ts';
+import {
+  type Installed,
+  installPacked,
+  newcomersEnvironment,
+  run,
+} from './packed/install-packed.ts';
 import { createPlace, type Place, stopPlace } from './packed/place.ts';
 
 const EXAMPLE = `${ROOT}/examples/orders/orders.ts`;
+const COMPOSE = `${ROOT}/examples/compose/compose.yaml`;
 const LINES_MAX = 30;
 const INSTALL_MS_MAX = 900_000;
+const WALK_MS_MAX = 300_000;
 
 type RegionName = 'east' | 'west';
 
@@ -27,20 +36,30 @@ let installed: Installed;
 let places: Readonly<Record<RegionName, Place>>;
 const processes = new Map<RegionName, ChildProcess>();
 
+/** Returns what the compose file sets for the service of a region, with the places of this machine for those of its networks. */
+function settingsOf(region: RegionName): Readonly<Record<string, string>> {
+  const { services } = readCompose(COMPOSE);
+  const texts = Object.entries(services[region]?.environment ?? {}).map(([name, text]) => {
+    let here = text;
+    for (const [other, { azurite, emulator }] of Object.entries(places)) {
+      here = here
+        .replace('DefaultEndpointsProtocol=https', 'DefaultEndpointsProtocol=http')
+        .replace(`https://${other}-tables:10002`, `http://127.0.0.1:${azurite.port}`)
+        .replace(`${other}-broker:5672`, `127.0.0.1:${emulator.amqpPort}`)
+        .replace(`${other}-broker:5300`, `127.0.0.1:${emulator.adminPort}`);
+    }
+    return [name, here] as const;
+  });
+  // There is no TLS on loopback.
+  return Object.fromEntries(texts.filter(([name]) => name !== 'NODE_EXTRA_CA_CERTS'));
+}
+
 /** Resolves once the service answers. */
 async function start(region: RegionName): Promise<void> {
-  const peer = region === 'east' ? 'west' : 'east';
-  const { azurite, emulator, port } = places[region];
   const env = {
     PATH: process.env['PATH'] ?? '',
-    REGION_ID: region,
-    STORAGE_CONNECTION: azurite.connectionString,
-    SERVICE_BUS_CONNECTION: emulator.connectionString,
-    SERVICE_BUS_ADMINISTRATION_CONNECTION: emulator.adminConnectionString,
-    REDUNDANCY_SERVICE_BUS_CONNECTION: places[peer].emulator.connectionString,
-    PEER_REGION: peer,
-    MESSAGES_WIRE_VERSION: '4',
-    PORT: String(port),
+    ...settingsOf(region),
+    PORT: String(places[region].port),
   };
   const node = region === 'east' ? process.execPath : installed.nodes.oldest;
   const cwd = installed.folder;
@@ -100,6 +119,24 @@ describeExamples(() => installed);
 
 describePrepack();
 describeServices(() => installed);
+
+test('what the README says to type starts it in two regions, and shows in one what was written in the other', async () => {
+  const readme = readFileSync(`${ROOT}/README.md`, 'utf8');
+  const [, block = ''] = /```sh\n(PATH=[^`]*node orders\.ts[^`]*)```/u.exec(readme) ?? [];
+  const ports = await reserveFreePorts(['east', 'west']);
+  const here = block
+    .replaceAll('7910', String(ports.plan.regions['east']?.api))
+    .replaceAll('7920', String(ports.plan.regions['west']?.api));
+  // Some of it is there before what it needs: a stranger sees that too, until it answers.
+  const options = { cwd: installed.folder, env: newcomersEnvironment(), timeout: WALK_MS_MAX };
+  try {
+    const ending = `trap 'kill $(jobs -p) 2>/dev/null' EXIT; trap 'exit 1' TERM\n`;
+    const { stdout } = await run('bash', ['-c', `${ending}${here}`], options);
+    expect(stdout).toMatch(/\["pump","valve"\][^]*\["pump","valve"\]/u);
+  } finally {
+    await ports.release();
+  }
+});
 
 describe("the service of one's own", () => {
   beforeAll(async () => {

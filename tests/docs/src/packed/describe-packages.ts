@@ -1,6 +1,6 @@
 // What must hold of each public package, asked of its tarball and of the folder into which all of them were installed.
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { publint } from 'publint';
@@ -9,6 +9,7 @@ import { ROOT } from '../guarantees-page.ts';
 import {
   type Installed,
   type Manifest,
+  newcomersEnvironment,
   publicFolders,
   readManifest,
   run,
@@ -18,6 +19,8 @@ import {
 const PAGES = ['CHANGELOG.md', 'FIDELITY.md', 'LICENSE', 'README.md', 'package.json'];
 /** Packages are modules alone, so only who resolves modules is asked. */
 const RESOLUTIONS_ASKED = ['node16-esm', 'bundler'];
+/** Of the package that is called so, another major. */
+const TYPEBOX_REFUSED = '0.0.1';
 /** They send nothing later: on an older Node they work, or fail where they are called. */
 const HARMLESS = ['@tandem/create', '@tandem/customer-client', '@tandem/service-kit/tokens'];
 const RESOLVERS = [
@@ -160,6 +163,28 @@ export function describePackages(installed: () => Installed): void {
     const imported = allEntries().map((entry) => `${entry}: imported`);
     expect(await importAll(installed().nodes.oldest, allEntries())).toEqual(imported);
     expect(await importAll(process.execPath, allEntries())).toEqual(imported);
+  });
+
+  test('bring the peer that was forgotten; one of another major is refused by name, and so is one that was left out', async () => {
+    const { folder, tarballs } = installed();
+    const there = join(folder, 'peers');
+    mkdirSync(join(there, 'node_modules/@tandem/core'), { recursive: true });
+    writeFileSync(join(there, 'package.json'), '{"name":"forgetful","private":true}');
+    const core = tarballs.get('core') ?? '';
+    const npm = ['install', '--package-lock-only', '--no-audit', '--no-fund', '--prefer-offline'];
+    const here = { cwd: there, env: newcomersEnvironment() };
+    await expect(run('npm', [...npm, core, `typebox@${TYPEBOX_REFUSED}`], here)).rejects.toThrow(
+      /ERESOLVE[\s\S]*peer typebox@"\^1/u,
+    );
+    await run('npm', [...npm, core], here);
+    const lock = readFileSync(join(there, 'package-lock.json'), 'utf8');
+    expect(JSON.parse(lock)).toHaveProperty(['packages', 'node_modules/typebox', 'version']);
+    const into = join(there, 'node_modules/@tandem/core');
+    execFileSync('tar', ['-xzf', core, '--strip-components=1', '-C', into]);
+    const asked = ['--input-type=module', '-e', "await import('@tandem/core')"];
+    await expect(run(process.execPath, asked, here)).rejects.toThrow(
+      "Cannot find package 'typebox'",
+    );
   });
 
   test('F6: refuse a Node that is too old, each entry by name', async () => {

@@ -1,5 +1,13 @@
 // What stands between a package and its tarball, run in a package of its own.
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -51,6 +59,28 @@ export function describePrepack(): void {
       rmSync(join(root, 'src/gone.ts'));
       await prepack();
       expect(existsSync(join(root, 'dist/gone.js'))).toBe(false);
+    });
+
+    test('builds the neighbour that it needs first, and fails where that one does not compile', async () => {
+      const base = { extends: '../tsconfig.base.json', include: ['src'] };
+      const compilerOptions = { rootDir: 'src', outDir: 'dist', types: [], composite: true };
+      mkdirSync(join(root, 'near/src'), { recursive: true });
+      writeFileSync(join(root, 'near/tsconfig.json'), JSON.stringify({ ...base, compilerOptions }));
+      writeFileSync(join(root, 'near/src/index.ts'), 'export const half: number = 21;\n');
+      const path = join(root, 'tsconfig.json');
+      const config = JSON.parse(readFileSync(path, 'utf8')) as object;
+      writeFileSync(path, JSON.stringify({ ...config, references: [{ path: './near' }] }));
+      await prepack();
+      expect(existsSync(join(root, 'near/dist/index.d.ts'))).toBe(true);
+      writeFileSync(join(root, 'near/src/index.ts'), 'export const half: number = "21";\n');
+      await expect(prepack()).rejects.toThrow('one does not build, so it cannot be packed');
+    });
+
+    test('of a release says so where it may not write', async () => {
+      const out = join(root, 'tsconfig.json/out');
+      await expect(
+        run(process.execPath, [`${ROOT}/scripts/release.mjs`, '--out', out]),
+      ).rejects.toThrow(`${out} cannot be written by this user (ENOTDIR): name another folder`);
     });
 
     test('fails where it does not compile', async () => {
