@@ -61,7 +61,7 @@ const CONNECTION_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 const BODY_BYTES_MAX = 1_024;
 
-export interface HealthRoutesOptions {
+interface HealthRoutesOptions {
   readonly region: string;
   readonly view: ReplicatorView;
 }

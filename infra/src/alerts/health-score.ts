@@ -10,7 +10,7 @@ const PENALTY: Readonly<Record<number, number>> = { 1: 50, 2: 20 };
 const PENALTY_OF_DEAD_LETTERS = 20;
 
 /** Returns the query of a region: a row with the score, 0 where its replicators say nothing. */
-export function regionScoreQuery(region: Region): string {
+function regionScoreQuery(region: Region): string {
   const penalties = LOG_ALERTS.map(
     ({ measure, threshold, severity }) =>
       `iff(coalesce(${measure}, 0) > ${threshold}, ${PENALTY[severity] ?? 0}, 0)`,
@@ -28,7 +28,7 @@ export function regionScoreQuery(region: Region): string {
 }
 
 /** Of each product in each region, how many of its answers to other places were right, in percent. */
-export const PRODUCT_SCORE_QUERY = [
+const PRODUCT_SCORE_QUERY = [
   'AppAvailabilityResults',
   `| where TimeGenerated > ago(1h)`,
   '| summarize score = round(100.0 * countif(Success) / count()) by test = Name',

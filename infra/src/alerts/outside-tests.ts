@@ -40,7 +40,7 @@ interface Asked {
 }
 
 /** Returns a product in each region, and behind the name that all share. */
-export function outsideTargets({ regions, publicHost, tables }: DeploymentSettings): Asked[] {
+function outsideTargets({ regions, publicHost, tables }: DeploymentSettings): Asked[] {
   return [
     { name: 'customers', host: publicHost },
     ...regions.map(({ name, host }) => ({ name: `customers-${name}`, host })),

@@ -1,9 +1,10 @@
 // Every act of the console under every role, as a browser has it: what cannot be pressed says why, is refused where it is
 // sent all the same, and what can be pressed is done. The acts are those of `FORM_ROLES`: one that is new has to be told here.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { seedConfiguration, tandemSettings } from '@tandem/storage';
 import type { Browser, HTTPResponse, Page } from 'puppeteer-core';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasBrowser, openBrowser, openPage } from '../testing/browser.ts';
 import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
 import { signInSettings } from '../testing/identity-provider.ts';
@@ -23,6 +24,9 @@ const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';
 const COOKIE = '__Host-tandem-console';
 
 /** Where the button of an act is, and what its page reads once it is done. */
+const LOOK_EVERY_MS = 50;
+const PLANNED_LOOKS_MAX = 400;
+
 interface Place {
   readonly page: string;
   /** The act behind whose button the page is on which its own is. */
@@ -40,10 +44,11 @@ describe.runIf(hasBrowser())('G7: every act of the console in a browser', () => 
   let gate: Gate;
   let origin: string;
   let planned: string;
+  let harness: CliHarness;
 
   beforeAll(async () => {
     browser = await openBrowser();
-    const harness = await createCliHarness();
+    harness = await createCliHarness();
     const openSource = await prepare(harness);
     gate = createGate(harness);
     const port = await freePort();
@@ -65,9 +70,11 @@ describe.runIf(hasBrowser())('G7: every act of the console in a browser', () => 
       person: 'ada',
     });
     planned = plan.id;
-    await vi.waitFor(async () => {
-      expect((await opened.runs.find(planned))?.state).toBe('ended');
-    }, 20_000);
+    for (let looks = 0; looks < PLANNED_LOOKS_MAX; looks += 1) {
+      if ((await opened.runs.find(planned))?.state === 'ended') return;
+      await sleep(LOOK_EVERY_MS);
+    }
+    throw new Error('The plan of a rebuild is not done.');
   });
 
   afterAll(async () => {
@@ -106,12 +113,12 @@ describe.runIf(hasBrowser())('G7: every act of the console in a browser', () => 
       '/dead-letters/show': { page: '/dead-letters?region=west', done: /late@example.com/ },
       '/dead-letters/resubmit': {
         page: '/dead-letters?region=west',
-        done: /1 of 1 were resubmitted/,
+        done: /(\d) of \1 were resubmitted/,
       },
       '/dead-letters/discard': {
         page: '/dead-letters?region=east',
         typed: 'east',
-        done: /1 of 1 were discarded/,
+        done: /(\d) of \1 were discarded/,
       },
       '/history': { page: '/history', given: { '#id': ID }, done: /Written in[^]*lastName •••••/ },
       '/history/values': {
@@ -190,6 +197,17 @@ describe.runIf(hasBrowser())('G7: every act of the console in a browser', () => 
     }
   };
 
+  const doIt = async (page: Page, path: FormPath, { given, typed }: Place): Promise<void> => {
+    await give(page, given);
+    const own = `${formOf(path)} [name=typed]`;
+    if (typed !== undefined && (await page.$(own)) !== null) await page.type(own, typed);
+    await press(page, buttonOf(path));
+    const confirm = `main form.confirm[action="${path}"] button`;
+    if ((await page.$(confirm)) === null || path.startsWith('/recovery/a')) return;
+    if (typed !== undefined) await page.type('#typed', typed);
+    await press(page, confirm);
+  };
+
   /** Sends the form as if its button could be pressed; undone, it says why. */
   const sendAllTheSame = async (page: Page, path: FormPath): Promise<void> => {
     const button = buttonOf(path);
@@ -236,19 +254,20 @@ describe.runIf(hasBrowser())('G7: every act of the console in a browser', () => 
 
   /** The last does what the others may not, so that everything is done once. */
   test.each([
-    { roles: ['view'] },
-    { roles: ['erase', 'view'] },
-    { roles: ['operate', 'view'] },
+    { roles: ['view'], nth: 2 },
+    { roles: ['erase', 'view'], nth: 3 },
+    { roles: ['operate', 'view'], nth: 4 },
   ] as const)(
     'of who has $roles is done, or says why it cannot be pressed and is refused',
-    async ({ roles }) => {
+    async ({ roles, nth }) => {
+      await addWhatIsErased(harness, nth);
       const granted: readonly Role[] = roles;
       const mayNot = (path: FormPath): boolean => !granted.includes(FORM_ROLES[path]);
       const page = await enter(roles);
       for (const path of PATHS) {
         const running = path === '/recovery/cancel' ? await beginLong() : '';
         const place = placeOf(path, running);
-        const { page: url, behind, given, typed, done } = place;
+        const { page: url, behind, given, done } = place;
         await page.goto(`${origin}${url}`);
         await give(page, given);
         const stands = behind !== undefined && mayNot(behind) ? behind : path;
@@ -258,24 +277,18 @@ describe.runIf(hasBrowser())('G7: every act of the console in a browser', () => 
           isOff: mayNot(stands),
         });
         const before = await begunBy();
-        if (mayNot(path)) {
-          await sendAllTheSame(page, path);
-          expect({ path, begun: await begunBy() }).toEqual({ path, begun: before });
-        } else {
-          await give(page, given);
-          const own = `${formOf(path)} [name=typed]`;
-          if (typed !== undefined && (await page.$(own)) !== null) await page.type(own, typed);
-          await press(page, buttonOf(path));
-          const confirm = `main form.confirm[action="${path}"] button`;
-          if ((await page.$(confirm)) !== null && !path.startsWith('/recovery/a')) {
-            if (typed !== undefined) await page.type('#typed', typed);
-            await press(page, confirm);
-          }
-          expect.soft({ path, text: await textOf(page) }).toEqual({
-            path,
-            text: expect.stringMatching(done),
-          });
-        }
+        const isRefused = mayNot(path);
+        if (isRefused) await sendAllTheSame(page, path);
+        else await doIt(page, path, place);
+        expect({ path, begun: isRefused ? await begunBy() : before }).toEqual({
+          path,
+          begun: before,
+        });
+        const text = isRefused ? '' : await textOf(page);
+        expect.soft({ path, unlikeDone: isRefused || done.test(text) ? '' : text }).toEqual({
+          path,
+          unlikeDone: '',
+        });
         if (running === '') continue;
         gate.open();
         await expect.poll(async () => (await opened.runs.find(running))?.state).toBe('ended');
@@ -321,28 +334,36 @@ function missingText(path: FormPath): string {
   return `It takes the role ${FORM_ROLES[path]}, which you do not have.`;
 }
 
-/** Regions in which each act has something to do: a conflict, dead letters, tables, and one that is taken over. */
-async function prepare(
-  harness: CliHarness,
-): Promise<() => ReturnType<typeof createMemoryTableStore>> {
+/** Each region has a dead letter and the table Orders, also where whoever was there before took them away. */
+async function addWhatIsErased(harness: CliHarness, nth: number): Promise<void> {
   const { regions } = harness;
-  const { east, west, bus, clock } = regions;
-  await east.table.put(ID, { email: 'base@example.com', lastName: 'base' });
-  await regions.settle();
-  await east.table.patch(ID, { lastName: 'of east' });
-  await clock.advance(5);
-  await west.table.patch(ID, { lastName: 'of west' });
-  await regions.settle();
-  for (const [own, peer, id] of [
-    [east, 'west', ID.replace(/1$/, '7')],
-    [west, 'east', ID.replace(/1$/, '8')],
+  const { east, west, bus } = regions;
+  await harness.run('tables', 'create', 'Orders', '--region', 'east', '--apply');
+  for (const [own, peer, last] of [
+    [east, 'west', nth],
+    [west, 'east', nth + 5],
   ] as const) {
+    const id = ID.replace(/1$/, String(last));
     await regions.drive(own.table.put(id, { email: 'late@example.com' }));
     await regions.drive(own.replicator.sweepOnce());
     const viewer = bus.viewerFor(peer);
     const [sent] = await viewer.peek('messages', 0n, 1);
     await viewer.setAside(new Set(sent === undefined ? [] : [sent.sequenceNumber]));
   }
+}
+
+/** Regions in which each act but those that erase has something to do: a conflict, tables, and one that is taken over. */
+async function prepare(
+  harness: CliHarness,
+): Promise<() => ReturnType<typeof createMemoryTableStore>> {
+  const { regions } = harness;
+  const { east, west, clock } = regions;
+  await east.table.put(ID, { email: 'base@example.com', lastName: 'base' });
+  await regions.settle();
+  await east.table.patch(ID, { lastName: 'of east' });
+  await clock.advance(5);
+  await west.table.patch(ID, { lastName: 'of west' });
+  await regions.settle();
   await createClientTable(harness, 'Orders');
   await harness.run('tables', 'create', 'Gone', '--region', 'east', '--apply');
   await harness.run('tables', 'delete', 'Gone', '--region', 'east', '--apply', '--confirm', 'east');

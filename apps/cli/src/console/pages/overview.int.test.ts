@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { openStore } from '@tandem/region';
 import { createSystemClock } from '@tandem/service-kit';
 import { expect, onTestFinished, test } from 'vitest';
-import { readReadiness } from '../../drill/http-drill-client.ts';
+import { readReadiness } from '../../drill/drill-over-http.ts';
 import { createCliHarness } from '../../testing/cli-harness.ts';
 import { createGate, openConsole, textOf, visitConsole } from '../../testing/open-console.ts';
 
