@@ -460,6 +460,32 @@ describe('fragments that are received', () => {
     expect(await fragmentKeys()).toHaveLength(fragments.length);
   });
 
+  test('I19: are given up by the clock of the store alone, and are no older than their set', async () => {
+    const { west, clock } = regions;
+    const notices = createNotices({ clock });
+    const keepMs = 600_000;
+    const ahead = { nowMs: () => clock.nowMs() + 366 * 86_400_000 };
+    const { archive, store } = west;
+    // A clock that is far behind says of what it keeps that it is old.
+    const behind = createTableFragments({ store, archive, clock: { nowMs: () => 0 } });
+    await send(...fragments.slice(2));
+    await receive();
+    const [first] = fragments;
+    expect(await regions.drive(behind.keep(first!))).toEqual({ kind: 'incomplete' });
+    const kept = await fragmentKeys();
+    expect(kept).toHaveLength(fragments.length - 1);
+    for (const own of [ahead, clock]) {
+      await regions.drive(tidyFragments({ ...west, clock: own, notices, keepMs }));
+      expect(await fragmentKeys()).toEqual(kept);
+    }
+    const untold: TableStore = { ...store, timeMs: async () => undefined };
+    await clock.advance(keepMs);
+    await regions.drive(tidyFragments({ ...west, store: untold, clock, notices, keepMs }));
+    expect(await fragmentKeys()).toEqual(kept);
+    await regions.drive(tidyFragments({ ...west, clock, notices, keepMs }));
+    expect(await fragmentKeys()).toEqual([]);
+  });
+
   test('that do not become whole are named, and given up in the end', async () => {
     const { west, clock } = regions;
     await send(...fragments.slice(1));

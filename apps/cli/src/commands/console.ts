@@ -14,6 +14,7 @@ import {
   type SignInSettings,
 } from '../console/sign-in.ts';
 import { createRegionWatch, REFRESH_MS } from '../console/watch-regions.ts';
+import type { Inventory } from '../inventory/inventory.ts';
 import { type Io, keepStores } from '../io.ts';
 import { wholeNumber } from '../option-values.ts';
 import { type CommonOptions, createSession, type Session } from '../session.ts';
@@ -99,9 +100,7 @@ async function serve(
     runs,
     audit,
     onFault,
-    processes: regions.flatMap(({ name, processes: file }) =>
-      file === undefined ? [] : [{ region: name, file }],
-    ),
+    processes: processesOf(regions),
   });
   const origin = await listen(app, options);
   const link = (): string =>
@@ -170,4 +169,10 @@ function auditFileOf({ environment }: Pick<Io, 'environment'>): string {
 function personOf({ environment }: Pick<Io, 'environment'>): string {
   const named = environment['USER'] ?? environment['LOGNAME'] ?? environment['USERNAME'];
   return named ?? userInfo().username;
+}
+
+function processesOf(regions: Inventory['regions']): { region: string; file: string }[] {
+  return regions.flatMap(({ name, processes: file }) =>
+    file === undefined ? [] : [{ region: name, file }],
+  );
 }

@@ -10,6 +10,7 @@ import {
   type Notices,
   pagesOf,
   setKeyOf,
+  stampTimeMs,
   type TableRow,
   type TableStore,
 } from '@tandem/core';
@@ -78,7 +79,7 @@ interface KeptSet extends ArchiveKey {
   readonly start: string;
   readonly rows: number;
   readonly count: number;
-  /** Is when the first of its rows was written, in milliseconds since the epoch. */
+  /** Is when the first of its rows was written, in milliseconds since the epoch, and no earlier than the set itself. */
   readonly sinceMs: number;
 }
 
@@ -105,13 +106,16 @@ export async function tidyFragments(
   const { store, archive, clock, notices, keepMs = KEEP_MS, rowsMax = ROWS_MAX } = options;
   const nowMs = clock.nowMs();
   const sets = await readKeptSets(store);
+  const isOld = ({ sinceMs }: KeptSet, byMs: number): boolean => byMs - sinceMs >= keepMs;
+  // Its sender was told that it is here, so that it goes by no clock that is far ahead.
+  const storeMs = sets.some((set) => isOld(set, nowMs)) ? await store.timeMs() : undefined;
   const given: KeptSet[] = [];
   let rows = 0;
   for (const set of sets.toSorted((a, b) => b.sinceMs - a.sinceMs)) {
     rows += set.rows;
     // One of a clock that was ahead is as old as nobody knows.
     const isLate = Math.abs(nowMs - set.sinceMs) >= LATE_MS;
-    const isOver = nowMs - set.sinceMs >= keepMs || rows > rowsMax;
+    const isOver = (storeMs !== undefined && isOld(set, storeMs)) || rows > rowsMax;
     if (!isLate && !isOver) continue;
     if (await archive.has(set)) {
       await dropFrom(store, set.start);
@@ -156,7 +160,7 @@ async function readKeptSets(store: TableStore): Promise<readonly KeptSet[]> {
       stamp,
       rows: (before?.rows ?? 0) + 1,
       count: count?.type === 'Int32' ? count.value : 0,
-      sinceMs: Math.min(before?.sinceMs ?? keptMs, keptMs),
+      sinceMs: Math.max(Math.min(before?.sinceMs ?? keptMs, keptMs), stampTimeMs(stamp)),
     });
   }
   return [...sets.values()];

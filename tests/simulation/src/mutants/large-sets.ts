@@ -74,6 +74,17 @@ export const largeSetMutants: readonly Mutant[] = largeSets([
     ],
   },
   {
+    id: 'fragments-by-own-clock',
+    title: 'fragments are given up by a clock that may be far ahead',
+    edits: [
+      {
+        file: FRAGMENTS,
+        find: '(storeMs !== undefined && isOld(set, storeMs))',
+        replace: 'isOld(set, storeMs === undefined ? nowMs : Math.max(nowMs, storeMs))',
+      },
+    ],
+  },
+  {
     id: 'fragments-dropped-first',
     title: 'the fragments of a set are forgotten before it is applied',
     edits: [
