@@ -79,14 +79,15 @@ test('a request that its row tells of is answered, however old that knowledge is
 });
 
 describe('a write of several entities', () => {
-  const several = (...rows: readonly (readonly [KnownRow, string])[]) =>
+  const several = (...rows: readonly (readonly [KnownRow, string])[]) => asked(undefined, ...rows);
+  const asked = (request: string | undefined, ...rows: readonly (readonly [KnownRow, string])[]) =>
     decideChanges(
       rows.map(([row, label], index) => {
         const values = new Map([['label', { type: 'String', value: label } as const]]);
         const write = { kind: 'patch', values } as const;
         return { entityId: `id${index}`, write, condition: undefined, known: row };
       }),
-      { arrivedAt: ARRIVED_AT, kind: deviceKind, request: undefined },
+      { arrivedAt: ARRIVED_AT, kind: deviceKind, request },
     );
   const there = { row: live, toldAt: ARRIVED_AT + 1 };
   const gone = { row: undefined, toldAt: ARRIVED_AT + 1 };
@@ -102,6 +103,17 @@ describe('a write of several entities', () => {
   test('has all rows read at once that are too old to be refused for, before it is refused', () => {
     const decision = several([there, 'new'], [staleGone, 'new'], [gone, 'new'], [staleGone, 'new']);
     expect(decision).toEqual({ kind: 'reread', places: new Set([1, 3]) });
+  });
+
+  test('that may be asked for again is refused only once every row of it was read since', () => {
+    const stale = { row: live, toldAt: ARRIVED_AT - 1 };
+    const remembered = { row: live, toldAt: NEVER_TOLD };
+    expect(asked('r', [stale, 'new'], [gone, 'new'], [remembered, 'new'])).toEqual({
+      kind: 'reread',
+      places: new Set([0, 2]),
+    });
+    expect(asked('r', [there, 'new'], [gone, 'new'])).toMatchObject({ kind: 'answer' });
+    expect(several([stale, 'new'], [gone, 'new'])).toMatchObject({ kind: 'answer' });
   });
 
   test('writes what it does not change too, for only what is written is guarded', () => {

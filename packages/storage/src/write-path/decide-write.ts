@@ -164,11 +164,18 @@ export function decideChanges(
     } else if (known.toldAt <= arrivedAt) {
       places.add(place);
     } else if (places.size === 0) {
+      // Any other row of a request that comes again may prove that it was done.
+      const unread = request === undefined ? [] : placesToldBefore(changes, arrivedAt);
+      if (unread.length > 0) return { kind: 'reread', places: new Set(unread) };
       const current = toLiveRecord(entityId, there);
       return { kind: 'answer', outcome: toAnswer(decision.kind, place, current) };
     }
   }
   return places.size > 0 ? { kind: 'reread', places } : { kind: 'write', bases };
+}
+
+function placesToldBefore(changes: readonly DecidableChange[], arrivedAt: number): number[] {
+  return changes.flatMap(({ known }, place) => (known.toldAt <= arrivedAt ? [place] : []));
 }
 
 /**

@@ -81,6 +81,17 @@ export const requestMutants: readonly Mutant[] = [
     ],
   },
   {
+    id: 'repeat-refused-on-old-rows',
+    title: 'a repeated transaction is refused for one row while what is known of another is older',
+    edits: [
+      {
+        file: DECIDE,
+        find: 'request === undefined ? [] : placesToldBefore(changes, arrivedAt);',
+        replace: "request === '' ? placesToldBefore(changes, arrivedAt) : [];",
+      },
+    ],
+  },
+  {
     id: 'repeat-told-of-another',
     title: 'a repeated transaction is answered with the version that another has written since',
     edits: [
