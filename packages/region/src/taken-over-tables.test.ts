@@ -131,6 +131,24 @@ describe('a table that is forwarded', () => {
   });
 });
 
+describe('a table that has been returned', () => {
+  test('is found by who has not heard of it, even where it was taken over again', async () => {
+    const { world, shop, east } = await setUp();
+    const { catalogue } = east;
+    await drive(world, catalogue.create('Returned'));
+    await drive(world, catalogue.mirror('Returned', { home: 'east', to: 'shop', table: 'Plain' }));
+    const leave = { kind: 'leave', home: 'east' } as const;
+    const { sinceMs } = (await drive(world, catalogue.stepReturn('Returned', leave)))!;
+    await drive(world, catalogue.stepReturn('Returned', { kind: 'hold', sinceMs }));
+    const found = (await drive(world, east.findTable('Returned')))!;
+    await drive(world, catalogue.stepReturn('Returned', { kind: 'left', sinceMs, rows: 3 }));
+    await drive(world, catalogue.finishReturn('Returned'));
+    await drive(world, catalogue.advance('Returned', { kind: 'freeze' }));
+    const before = publicETag((await drive(world, found.rows.get(KEY)))!.version);
+    expect(before).toBe((await plainRow(shop))?.etag);
+  });
+});
+
 describe('I26: a table that is frozen', () => {
   test('holds writes, shows its rows, and lets them go where the table has gone', async () => {
     const { world, shop, east } = await setUp();

@@ -208,16 +208,4 @@ export const migrationMutants: readonly Mutant[] = [
     ],
     where: whereReturned,
   },
-  {
-    id: 'return-known-as-proxy-alone',
-    title: 'who has not heard of a return finds no table where that is taken over again',
-    edits: [
-      {
-        file: ENDPOINT,
-        find: '!isReturnOf(now.table.source, table)) throw',
-        replace: "!(isReturnOf(now.table.source, table) && stateOf(now) === 'proxy')) throw",
-      },
-    ],
-    where: whereReturned,
-  },
 ];
