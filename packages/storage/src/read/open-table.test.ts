@@ -93,7 +93,7 @@ async function createRegion(
     store: stored,
     driftMsMax: 60_000,
   });
-  return { store: stored, damaged, sets, received, open, applier };
+  return { store: stored, damaged, sets, received, open, applier, clock };
 }
 
 async function readAll(table: OpenTable, query: OpenQuery = {}): Promise<OpenRecord[]> {
@@ -499,6 +499,33 @@ describe('a query of an open table', () => {
     };
     const read = await readAll(orders, { where });
     expect(read.map(({ rowKey }) => rowKey)).toEqual(['z']);
+  });
+
+  test('gives each row once and in order where every page of the store takes too long', async () => {
+    const BEGIN = 'begin';
+    let advanced = Promise.resolve();
+    const slow = (inner: TableStore): TableStore => ({
+      ...inner,
+      async query({ continuation, ...range }) {
+        if (range.where === undefined || continuation !== undefined) {
+          return inner.query({ ...range, ...(continuation !== BEGIN && { continuation }) });
+        }
+        // As the service does of a page that it could not fill in time.
+        advanced = advanced.then(() => clock.advance(5_000));
+        await advanced;
+        return { rows: [], continuation: BEGIN };
+      },
+    });
+    const { open, clock } = await createRegion('east', slow, REQUEST_WIRE_VERSION);
+    const orders = open('Orders');
+    const keys = Array.from({ length: 40 }, (_, index) => ({
+      partitionKey: `p${String(index).padStart(2, '0')}`,
+      rowKey: 'x',
+    }));
+    const value = text('asked');
+    for (const key of keys) await orders.put(key, new Map([['label', value]]));
+    const where: Predicate = { kind: 'compare', name: 'label', operator: 'eq', value };
+    expect((await readAll(orders, { where })).map(keyOf)).toEqual(keys);
   });
 
   test('looks at 10,000 rows for a page at most, which may then be empty', async () => {

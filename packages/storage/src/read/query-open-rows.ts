@@ -136,9 +136,7 @@ export async function queryOpenRows(
     }
     if (lookedAt >= lookedAtMax || options.clock.nowMs() >= endMs) {
       await Promise.all(headless.map((stream) => place(stream, asked)));
-      rows.push(
-        ...headsBefore(leastPosition(streams.filter(isHeadless)), streams, limit - rows.length),
-      );
+      rows.push(...headsThatAreNext(streams, limit - rows.length));
       break;
     }
     const counts = await Promise.all(headless.map((stream) => refill(stream, asked)));
@@ -189,16 +187,13 @@ function isHeadless({ buffer, ranges }: Stream): boolean {
   return buffer.length === 0 && ranges.length > 0;
 }
 
-/** Takes the rows that lie before `position`, where it is given: nothing can come before them any more. */
-function headsBefore(
-  position: Bound | undefined,
-  streams: readonly Stream[],
-  countMax: number,
-): OpenRow[] {
+/** Takes rows as long as nothing that nobody knows can come before them: a stream may lose its last head on the way. */
+function headsThatAreNext(streams: readonly Stream[], countMax: number): OpenRow[] {
   const rows: OpenRow[] = [];
   while (rows.length < countMax) {
     const next = leastPosition(streams);
-    if (next === undefined || (position !== undefined && orderOfStarts(next, position) >= 0)) break;
+    const unknown = leastPosition(streams.filter(isHeadless));
+    if (next === undefined || (unknown !== undefined && orderOfStarts(next, unknown) >= 0)) break;
     const head = leastHead(streams);
     if (head === undefined) break;
     if (!head.isHidden) rows.push(head);

@@ -76,6 +76,10 @@ function planJoin(): Recovery {
 
 const joinAs = ({ id }: Recovery): string => `replay-join.commit.entity@${id}`;
 
+const state = { fields: new Map(), alive: STAMP, deleted: undefined, vector: new Map() };
+const change = { bucket: BUCKET, entityId: 'gadget-1', state } as unknown;
+const plan: ReplayPlan = { ...NOTHING, changes: [change as ReplayPlan['changes'][number]] };
+
 describe('I19: what a replay that joins writes beyond its plan', () => {
   test('is untrue', async () => {
     await writeRow('west', joinAs(planJoin()));
@@ -87,6 +91,13 @@ describe('I19: what a replay that joins writes beyond its plan', () => {
     await pass();
     await writeRow('west', joinAs(planJoin()));
     expect(found).toEqual(['plan-untrue']);
+  });
+
+  test('is true when a run before had planned it, whose write came late', async () => {
+    const recovery = planJoin();
+    recovery.formerPlans.push({ kind: 'replay-join', target: 'west', plan });
+    await writeRow('west', joinAs(recovery));
+    expect(found).toEqual([]);
   });
 
   test('is true when the sweep gave its archive the change since', async () => {
@@ -109,10 +120,6 @@ describe('I19: what a replay that joins writes beyond its plan', () => {
 });
 
 describe('I19: what a replay that joins has planned and leaves undone', () => {
-  const state = { fields: new Map(), alive: STAMP, deleted: undefined, vector: new Map() };
-  const change = { bucket: BUCKET, entityId: 'gadget-1', state } as unknown;
-  const plan: ReplayPlan = { ...NOTHING, changes: [change as ReplayPlan['changes'][number]] };
-
   test('is told of, whatever came into its archive since', async () => {
     const recovery = planJoin();
     recovery.plan = { kind: 'replay-join', target: 'west', plan };

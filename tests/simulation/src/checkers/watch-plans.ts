@@ -76,15 +76,15 @@ export function watchPlans(
         `${recovery.id} (${plan.kind}) wrote ${entityId} in ${region} unseen`,
       );
     }
-    const wrong = isPlanned(plan, written) ? undefined : `${entityId} in ${region}`;
-    if (wrong === undefined || wasTouched(entityId, recovery)) return;
+    const isSaid = [plan, ...recovery.formerPlans].some((one) => isPlanned(one, written));
+    if (isSaid || wasTouched(entityId, recovery)) return;
     if (wasArchived(entityId, recovery)) return;
     // What nobody could read when the plan was made may have been put back since.
     const row = { table: gadgetKind.name, rowKey: entityId };
     if (wasDamagedSince(world, row, recovery.planStartMs)) return;
     report(
       'plan-untrue',
-      `${recovery.id} (${plan.kind}) wrote ${wrong}, which its plan does not say`,
+      `${recovery.id} (${plan.kind}) wrote ${entityId} in ${region}, which its plan does not say`,
     );
   };
 

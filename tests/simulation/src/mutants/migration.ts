@@ -208,4 +208,15 @@ export const migrationMutants: readonly Mutant[] = [
     ],
     where: whereReturned,
   },
+  {
+    id: 'page-over-unread',
+    title: 'a page that ends by its time gives rows before which others may come',
+    edits: [
+      {
+        file: QUERY,
+        find: '(unknown !== undefined && orderOfStarts(next, unknown) >= 0)) break;',
+        replace: 'streams.length === 0) break;',
+      },
+    ],
+  },
 ];

@@ -77,6 +77,8 @@ export interface Recovery {
   runStartMs: number;
   runs: number;
   plan: Plan | undefined;
+  /** Of the runs before: what one of them sent may be done after its end. */
+  readonly formerPlans: Plan[];
   /** When the reading for the plan began. */
   planStartMs: number;
   state:
@@ -121,6 +123,7 @@ export function createRecoveryLog(): RecoveryLog {
         runStartMs: atMs,
         runs: 0,
         plan: undefined,
+        formerPlans: [],
         planStartMs: atMs,
         state: { kind: 'running' },
       };

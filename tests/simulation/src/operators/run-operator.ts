@@ -79,6 +79,7 @@ async function attempt(
   const { kind } = recovery.command;
   recovery.runs += 1;
   recovery.runStartMs = scheduler.nowMs();
+  if (recovery.plan !== undefined) recovery.formerPlans.push(recovery.plan);
   recovery.plan = undefined;
   recovery.state = { kind: 'running' };
   if (recovery.runs > 1) situations.note('recovery-resumed');
