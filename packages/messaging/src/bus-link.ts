@@ -11,6 +11,7 @@ import {
   TransientError,
   tidyConnectionString,
 } from '@tandem/core';
+import { boundDecoding, type Codec } from './bound-decoding.ts';
 import { type BusCall, translateBusError } from './translate-bus-error.ts';
 
 export interface BusLinkOptions<Opened> {
@@ -154,7 +155,9 @@ export function clientFactory(
   options: ServiceBusClientOptions,
 ): () => ServiceBusClient {
   const namespace = namespaceOf(connection);
-  letClosingNeverFail();
+  const layer = findLinkLayer();
+  letClosingNeverFail(layer);
+  boundDecoding(layer);
   if (isConnectionString(connection)) {
     const tidy = tidyConnectionString(connection, SERVICE_BUS_PARTS);
     return () => new ServiceBusClient(tidy, options);
@@ -168,9 +171,15 @@ interface Closable {
 }
 
 /** Is what is needed of rhea-promise 3.0.3, on which the library stands. */
-type LinkLayer = Readonly<
+type Links = Readonly<
   Record<'Receiver' | 'Sender' | 'AwaitableSender' | 'Session', { readonly prototype: Closable }>
 >;
+
+/** Returns it by way of the library, so that it is the same instance whatever else is installed. */
+function findLinkLayer(): Links & Codec {
+  const library = createRequire(import.meta.url).resolve('@azure/service-bus');
+  return createRequire(library)('rhea-promise') as Links & Codec;
+}
 
 const forgiving = new WeakSet<Closable>();
 
@@ -184,10 +193,7 @@ const forgiving = new WeakSet<Closable>();
  * unhandled OperationTimeoutError. Nobody can do anything about it: the link is of no more use, and
  * whoever waited for it has been answered by a deadline of ours. To be removed once the library owns them.
  */
-function letClosingNeverFail(): void {
-  // Through the library, so that it is the same instance whatever else is installed.
-  const library = createRequire(import.meta.url).resolve('@azure/service-bus');
-  const layer = createRequire(library)('rhea-promise') as LinkLayer;
+function letClosingNeverFail(layer: Links): void {
   for (const { prototype } of Object.values(pickLinks(layer))) {
     if (forgiving.has(prototype)) continue;
     forgiving.add(prototype);
@@ -198,7 +204,7 @@ function letClosingNeverFail(): void {
   }
 }
 
-function pickLinks({ Receiver, Sender, AwaitableSender, Session }: LinkLayer): LinkLayer {
+function pickLinks({ Receiver, Sender, AwaitableSender, Session }: Links): Links {
   return { Receiver, Sender, AwaitableSender, Session };
 }
 

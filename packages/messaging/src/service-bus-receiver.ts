@@ -281,7 +281,16 @@ function bytesOf(body: unknown): Uint8Array {
   if (body instanceof Uint8Array) {
     return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
   }
-  return new TextEncoder().encode(JSON.stringify(body) ?? '');
+  return new TextEncoder().encode(textOf(body));
+}
+
+/** Returns nothing of what JSON cannot hold, as lists within each other too deeply. */
+function textOf(body: unknown): string {
+  try {
+    return JSON.stringify(body) ?? '';
+  } catch {
+    return '';
+  }
 }
 
 interface SlicesOptions<Message> {

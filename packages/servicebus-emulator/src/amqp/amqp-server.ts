@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import rhea, { type Connection, type ConnectionOptions } from 'rhea';
-import { types } from '../message/amqp-types.ts';
 import { createPortServer, type TlsIdentity } from '../port-server.ts';
 import type { Tenant } from '../tenant.ts';
 import { CHANNEL_MAX } from './bound-links.ts';
@@ -11,7 +10,6 @@ import {
   boundFrames,
   coalesceWrites,
   forgetConnection,
-  ProtocolError,
 } from './rhea-internals.ts';
 import { enableSasl } from './sasl-login.ts';
 import { type ServedConnection, type ServeOptions, serveConnection } from './serve-connection.ts';
@@ -74,7 +72,6 @@ function cutAfterErrors(connection: Connection, socket: Duplex): void {
 /** Listens for AMQP connections. Rejects with the error of the socket when the port is taken. */
 export async function startAmqpServer(options: AmqpServerOptions): Promise<AmqpServer> {
   const container = rhea.create_container({ id: 'servicebus-emulator' });
-  boundDecoder();
   enableSasl(container, options.accessRules);
   container.on('error', options.onFailure);
   const open = new Map<Duplex, { connection: Connection; served: ServedConnection }>();
@@ -123,47 +120,5 @@ export async function startAmqpServer(options: AmqpServerOptions): Promise<AmqpS
       await closed;
       clearTimeout(timer);
     },
-  };
-}
-
-/**
- * Bounds what rhea's decoder believes. It makes room for as many items as a list or an array
- * announces, and fills arrays of items that take no bytes, so that a frame of 20 bytes could ask for
- * all of the memory. Holds for everything in this process that uses the same rhea.
- */
-
-interface Reader {
-  remaining(): number;
-}
-
-interface ReaderPrototype {
-  read_n: (this: Reader, count: number) => unknown[];
-  read_array_items: (this: Reader, count: number, type: { readonly width: number }) => unknown[];
-}
-
-/** Items of an array that are all the same, and of no content. */
-const EMPTY_ITEMS_MAX = 65_536;
-
-const prototype = (types as unknown as { Reader: { prototype: ReaderPrototype } }).Reader.prototype;
-const readItems = prototype.read_n;
-const readArrayItems = prototype.read_array_items;
-
-function check(count: number, countMax: number): void {
-  if (count > countMax) throw new ProtocolError(`${count} items are announced, ${countMax} can be`);
-}
-
-let isBound = false;
-
-/** May be called more than once. */
-function boundDecoder(): void {
-  if (isBound) return;
-  isBound = true;
-  prototype.read_n = function readBounded(count) {
-    check(count, this.remaining());
-    return readItems.call(this, count);
-  };
-  prototype.read_array_items = function readBounded(count, type) {
-    check(count, type.width === 0 ? EMPTY_ITEMS_MAX : this.remaining());
-    return readArrayItems.call(this, count, type);
   };
 }
