@@ -153,7 +153,12 @@ async function mend(
   }
   if (kind.isNamed) await checkNamed(world, name, spoilt, kind);
   noteDamage(world, { region: name, table: kind.table, rowKey });
-  await account.rewrite(kind.table, spoilt, properties);
+  // The other columns may say by now that a set which was prepared then is committed.
+  const mended = new Map(now.properties);
+  mended.delete(kind.column);
+  const original = properties.get(kind.column);
+  if (original !== undefined) mended.set(kind.column, original);
+  await account.rewrite(kind.table, now, mended);
 }
 
 function noteDamage(
