@@ -460,6 +460,67 @@ describe('tandem config release', () => {
     expect(await readConfigurationRow(store, 'Sweep.GraceMs')).toBe('700');
   });
 
+  test('of two releases at once one wins whole: what the other decided by is not so any more', async () => {
+    const { release, store } = await setUp();
+    await release({ ...GIVEN, SWEEP_GRACE_MS: '100' }, '--apply');
+    let isFirst = true;
+    store.beforeCommit(async () => {
+      if (!isFirst) return;
+      isFirst = false;
+      // Another release, or a person.
+      await write(store, 'Sweep.GraceMs', '200');
+    });
+    // Of Sweep.GraceMs it changes nothing, and would leave what the other has set.
+    const beaten = await release(
+      { ...GIVEN, SWEEP_GRACE_MS: '100', READINESS_LAG_MS_MAX: '20000' },
+      '--apply',
+    );
+    expect(beaten).toMatchObject({ code: 1, err: expect.stringContaining('Run it again') });
+    expect(await readConfigurationRow(store, 'Readiness.LagMsMax')).toBeUndefined();
+    const again = await release(
+      { ...GIVEN, SWEEP_GRACE_MS: '100', READINESS_LAG_MS_MAX: '20000' },
+      '--apply',
+    );
+    expect(again.code).toBe(0);
+    expect(await readConfigurationRow(store, 'Sweep.GraceMs')).toBe('100');
+  });
+
+  test('leaves what a person wrote past this command, or under a name like that of a release', async () => {
+    const { run, runWith, inventory, release, store } = await setUp();
+    await release({ ...GIVEN, SWEEP_INTERVAL_MS: '500', SWEEP_GRACE_MS: '500' }, '--apply');
+    await write(store, 'Sweep.IntervalMs', '900');
+    const environment = { TANDEM_REGIONS: inventory, USER: 'release manager' };
+    const set = ['config', 'set', 'Sweep.GraceMs', '700', ...AT, '--apply'] as const;
+    await runWith({ environment }, ...set);
+    await release(GIVEN, '--apply');
+    expect(await readConfigurationRow(store, 'Sweep.IntervalMs')).toBe('900');
+    expect(await readConfigurationRow(store, 'Sweep.GraceMs')).toBe('700');
+    const { json } = await run('config', 'history', 'Sweep.GraceMs', ...AT);
+    expect(json['changes']).toMatchObject([{ by: 'release one' }, { by: 'user release manager' }]);
+  });
+
+  test('says nothing of a secret, whatever is wrong with it or beside it', async () => {
+    const { run, release } = await setUp();
+    const connection = (namespace: string) =>
+      `Endpoint=sb://${namespace}.servicebus.example/;SharedAccessKeyName=n;SharedAccessKey=hush`;
+    const given = {
+      ...GIVEN,
+      SERVICE_BUS_CONNECTION: connection('west'),
+      REDUNDANCY_SERVICE_BUS_CONNECTION: connection('east'),
+    };
+    const said = [
+      await release({ ...given, REDUNDANCY_SERVICE_BUS_CONNECTION: connection('west') }, '--apply'),
+      await release({ ...given, SERVICE_BUS_CONNECTION: `hush;${connection('west')}` }, '--apply'),
+      await release({ ...given, PEERS: `[{"region":"east","connection":"hush"},` }, '--apply'),
+      await release({ ...given, PEERS: `[{"region":"east","konnection":"hush"}]` }, '--apply'),
+      await release(given, '--apply'),
+      await release({ ...GIVEN }, '--apply'),
+      await run('config', 'history', ...AT),
+    ];
+    expect(said.map(({ code }) => code)).toEqual([2, 2, 2, 2, 0, 0, 0]);
+    for (const { out, err } of said) expect(`${out}${err}`).not.toContain('hush');
+  });
+
   test('takes away the peers of more regions, which would win over the one', async () => {
     const { release, store } = await setUp();
     const listed = [{ region: 'north', connection: 'north.servicebus.example' }];
@@ -480,6 +541,17 @@ describe('tandem config release', () => {
     expect({ code: refused.code, told: refused.err.includes(told) }).toEqual({
       code: 2,
       told: true,
+    });
+    expect(await readConfigurationRow(store, 'Sweep.GraceMs')).toBeUndefined();
+  });
+
+  test('B3: refuses to release a build that does not read what the region already writes', async () => {
+    const { release, store } = await setUp();
+    await write(store, 'Messages.WireVersion', '9');
+    const refused = await release({ ...GIVEN, SWEEP_GRACE_MS: '1' }, '--apply');
+    expect(refused).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('Messages.WireVersion'),
     });
     expect(await readConfigurationRow(store, 'Sweep.GraceMs')).toBeUndefined();
   });

@@ -166,7 +166,7 @@ async function change(
       },
     };
   }
-  const author = { by: io.environment['USER'] ?? session.holder, atMs: clock.nowMs() };
+  const author = { by: authorOf(session), atMs: clock.nowMs() };
   const done = await writeSetting(region.store, { setting, text, isSecret, ...author });
   if (done === undefined) throw new UsageError(`${setting} was taken away by someone else.`);
   return {
@@ -194,6 +194,13 @@ function overriddenNote(region: string, settings: readonly string[]): string {
 
 /** Whoever else changes settings is a person; by this it is known what a release may take away again. */
 const RELEASE = 'release ';
+
+/** Returns who sets something by hand, whose name is never taken for that of a release. */
+function authorOf({ io, holder }: Session): string {
+  const name = io.environment['USER'] ?? holder;
+  return name.startsWith(RELEASE) ? `user ${name}` : name;
+}
+
 /** Of these a region takes the one or the other, and `Peers` wins. */
 const TWO_REGION_FORM = ['Peer.Region', 'RedundancyServiceBusConnection'];
 
@@ -214,8 +221,8 @@ async function release(session: Session, { region: name, apply }: ConfigOptions)
     );
   }
   const wanted = new Map<string, string | undefined>(given);
-  for (const setting of await readReleased(store))
-    if (!given.has(setting)) wanted.set(setting, undefined);
+  for (const setting of await readReleased(store, rows))
+    if (!given.has(currentName(setting))) wanted.set(setting, undefined);
   if (TWO_REGION_FORM.some((setting) => given.has(setting)) && !given.has('Peers')) {
     wanted.set('Peers', undefined);
   }
@@ -230,20 +237,32 @@ async function release(session: Session, { region: name, apply }: ConfigOptions)
     throw new UsageError(`${name} would not start with that: ${problems.join(' ')}`);
   }
   await checkWireVersion(session, region, Number(changed.get(WIRE_VERSION) ?? 0));
-  const writes = [...changed].map(([setting, text]) => ({
+  const writes = [...wanted].map(([setting, text]) => ({
     setting,
     text,
     isSecret: definitionOf(setting).isSecret,
   }));
-  if (!apply || writes.length === 0) return plannedRelease(name, { writes, rows });
+  if (!apply || changed.size === 0) {
+    const asked = writes.filter(({ setting }) => changed.has(setting));
+    return plannedRelease(name, { writes: asked, rows });
+  }
   await store.createTable(CONFIGURATION_TABLE);
   const by = `${RELEASE}${environment['TANDEM_RELEASE'] ?? session.holder}`;
-  const changes = await writeSettings(store, writes, { by, atMs: clock.nowMs() });
-  return releaseOutcome(name, { applied: true, changes });
+  const author = { by, atMs: clock.nowMs(), decidedBy: rows };
+  return releaseOutcome(name, {
+    applied: true,
+    changes: await writeSettings(store, writes, author),
+  });
 }
 
-/** Returns the settings whose last change was that of a release, and stand. */
-async function readReleased(store: CliRegion['store']): Promise<readonly string[]> {
+/**
+ * Returns the settings whose last change was that of a release, and which stand as that left them: what a person wrote into the
+ * table itself, without this command, is his. Of a secret nobody can tell.
+ */
+async function readReleased(
+  store: CliRegion['store'],
+  rows: ReadonlyMap<string, string>,
+): Promise<readonly string[]> {
   const last = new Map<string, SettingChange>();
   try {
     for (const change of await readSettingHistory(store)) last.set(change.setting, change);
@@ -253,8 +272,11 @@ async function readReleased(store: CliRegion['store']): Promise<readonly string[
   }
   return [...last.values()]
     .filter(({ setting, by, after }) => {
-      const isOurs = Object.hasOwn(tandemSettings, setting) && by.startsWith(RELEASE);
-      return isOurs && after !== undefined;
+      if (!by.startsWith(RELEASE) || after === undefined) return false;
+      // One that this build does not know stays for the one that does.
+      const current = currentNameOf(tandemSettings, setting);
+      if (current === undefined) return false;
+      return definitionOf(current).isSecret || rows.get(setting) === after;
     })
     .map(({ setting }) => setting);
 }

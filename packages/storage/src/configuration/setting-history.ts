@@ -39,6 +39,11 @@ export interface SettingWrite {
 export interface SettingAuthor {
   readonly by: string;
   readonly atMs: number;
+  /**
+   * The texts by name that what is to be written was decided by. With them nothing is written once one of the settings is
+   * another, and one that is to be as it is already is held so, without a record: of two releases at once one wins whole.
+   */
+  readonly decidedBy?: ReadonlyMap<string, string>;
 }
 
 const SECRET = '(secret)';
@@ -53,7 +58,7 @@ const WRITTEN_TOGETHER_MAX = 49;
 export async function writeSettings(
   store: TableStore,
   writes: readonly SettingWrite[],
-  { by, atMs }: SettingAuthor,
+  { by, atMs, decidedBy }: SettingAuthor,
 ): Promise<readonly SettingChange[]> {
   assert(writes.length <= WRITTEN_TOGETHER_MAX, 'more settings than one transaction takes');
   const rows = await Promise.all(
@@ -62,9 +67,18 @@ export async function writeSettings(
       return { ...write, row };
     }),
   );
-  const asked = rows.filter(({ text, row }) => text !== undefined || row !== undefined);
+  const isOther = rows.some(
+    ({ setting, row }) =>
+      decidedBy !== undefined &&
+      decidedBy.get(setting) !== (row && configurationTextOf(row.properties)),
+  );
+  if (isOther) throw contended(writes);
+  const touched = rows.filter(({ text, row }) => text !== undefined || row !== undefined);
+  const asked = touched.filter(({ setting, text }) => {
+    return text === undefined || decidedBy?.get(setting) !== text;
+  });
   if (asked.length === 0) return [];
-  const operations = asked.map(({ setting, text, row }) => writeOf(setting, text, row?.etag));
+  const operations = touched.map(({ setting, text, row }) => writeOf(setting, text, row?.etag));
   for (let later = 0; later < SAME_TIME_MAX; later += 1) {
     const changes = asked.map(({ setting, text, isSecret, row }): SettingChange => {
       const shown = (value: string): string => (isSecret ? SECRET : value);
@@ -92,8 +106,15 @@ export async function writeSettings(
     // Only a record is in the way: the setting was set in this very millisecond before.
     if (outcome.index < operations.length) break;
   }
-  const names = asked.map(({ setting }) => setting).join(', ');
-  throw new TransientError('WRITE_CONTENDED', `${names} was set by someone else just now.`);
+  throw contended(asked);
+}
+
+function contended(writes: readonly SettingWrite[]): TransientError {
+  const names = writes.map(({ setting }) => setting).join(', ');
+  return new TransientError(
+    'WRITE_CONTENDED',
+    `${names}: set by someone else just now, so nothing was written. Run it again.`,
+  );
 }
 
 /** Sets one setting, as `writeSettings` does. Undefined when there is none to take away. */
