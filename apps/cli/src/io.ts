@@ -18,6 +18,8 @@ export interface Io {
   readonly inspectQueue: typeof inspectQueue;
   /** Whether the API of a region says that it may take traffic; undefined when it says neither. */
   readonly readReadiness: (api: string) => Promise<boolean | undefined>;
+  /** Gets an access token for a scope, as the identity of the environment. Rejects where that gets none; without it nobody does. */
+  readonly readToken?: (scope: string) => Promise<string>;
   /** A region's own queue. */
   readonly openQueue: (at: { readonly connection: string; readonly queue: string }) => QueueViewer;
   /** Sends to the queues of peers; Azure Service Bus by default. */

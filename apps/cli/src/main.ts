@@ -1,5 +1,6 @@
 // The process: streams, signals and the exit code. What it does is in program.ts.
 import { createInterface } from 'node:readline/promises';
+import { DefaultAzureCredential } from '@azure/identity';
 import { createServiceBusQueueViewer, inspectQueue, readQueueCounts } from '@tandem/messaging';
 import { openStore } from '@tandem/region';
 import { createSystemClock, createSystemRandomness } from '@tandem/service-kit';
@@ -29,6 +30,10 @@ async function ask(question: string, signal: AbortSignal): Promise<string> {
   }
 }
 
+async function readToken(scope: string): Promise<string> {
+  return (await new DefaultAzureCredential().getToken(scope)).token;
+}
+
 const exitCode = await runProgram(process.argv.slice(2), {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
@@ -38,6 +43,7 @@ const exitCode = await runProgram(process.argv.slice(2), {
   openStore,
   inspectQueue,
   readReadiness,
+  readToken,
   openQueue: createServiceBusQueueViewer,
   countMessages: readQueueCounts,
   clock: createSystemClock(),

@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { type Cli, createCli } from './act.ts';
 import { addAtRisk } from './commands/at-risk.ts';
+import { addCanary } from './commands/canary.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addConfig } from './commands/config.ts';
 import { addConflicts } from './commands/conflicts.ts';
@@ -53,6 +54,7 @@ const COMMANDS: readonly ((cli: Cli) => void)[] = [
   addCompletion,
   addStatus,
   addGate,
+  addCanary,
   addMeasure,
   addDrill,
   addConsole,

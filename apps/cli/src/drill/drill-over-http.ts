@@ -15,6 +15,8 @@ export interface HttpDrillClientOptions {
   readonly customerId: string;
   /** Where the API asks for one. */
   readonly token: string | undefined;
+  /** Told why an answer is none. */
+  readonly onFailed?: (why: string) => void;
 }
 
 const TIMEOUT_MS = 10_000;
@@ -27,7 +29,7 @@ const checkCustomer = Compile(
 
 /** Makes a client that writes and reads a customer of the drill's own, through the customer API. */
 export function createHttpDrillClient(options: HttpDrillClientOptions): DrillClient {
-  const { customerId, token } = options;
+  const { customerId, token, onFailed = () => undefined } = options;
   const url = `${options.front.replace(/\/$/, '')}/customers/${customerId}`;
   const auth = token === undefined ? {} : { authorization: `Bearer ${token}` };
 
@@ -44,19 +46,26 @@ export function createHttpDrillClient(options: HttpDrillClientOptions): DrillCli
       // Each request looks up anew where it goes: an open connection would stay with its region.
       const request = { ...init, headers: { ...headers, connection: 'close' } };
       return await fetch(url, { ...request, signal: AbortSignal.timeout(TIMEOUT_MS) });
-    } catch {
+    } catch (error) {
       // Refused, reset or timed out: for a client all are the same.
+      onFailed(`nobody answers (${error instanceof Error ? error.name : 'unknown'})`);
       return undefined;
     }
+  };
+  const answerOf = async (response: Response | undefined): Promise<DrillAnswer> => {
+    const answer = await toAnswer(response);
+    if (answer.kind === 'failed' && response !== undefined)
+      onFailed(`the answer is ${response.status}, and none of a region that serves`);
+    return answer;
   };
 
   return {
     async write(count, least) {
       const email = `drill-${customerId}@example.invalid`;
       const body = JSON.stringify({ email, lastName: `drill ${count}` });
-      return toAnswer(await ask({ method: 'PUT', body }, least));
+      return answerOf(await ask({ method: 'PUT', body }, least));
     },
-    read: async (least) => toAnswer(await ask({ method: 'GET' }, least)),
+    read: async (least) => answerOf(await ask({ method: 'GET' }, least)),
     async remove() {
       const response = await ask({ method: 'DELETE' }, undefined);
       await response?.body?.cancel();
