@@ -60,6 +60,7 @@ export default defineConfig({
           name: 'deploy',
           include: ['{infra,tests/deploy}/src/**/*.test.ts'],
           exclude: ['**/node_modules/**', '**/dist/**'],
+          isolate: false,
         },
       },
     ],

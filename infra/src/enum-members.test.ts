@@ -39,19 +39,28 @@ function importedModules(text: string): string[] {
   return [...text.matchAll(/@pulumi\/azure-native\/(\w+)\//g)].map(([, name]) => name ?? '');
 }
 
-/** The names of inputs that have an enum in one of the modules. */
-function enumInputs(modules: readonly string[]): ReadonlySet<string> {
-  const inputs = readFileSync(join(LIBRARY, 'types/input.d.ts'), 'utf8');
-  const texts = modules.flatMap((name) => {
-    const begin = inputs.indexOf(`export declare namespace ${name} {`);
-    const own = inputs.slice(begin, inputs.indexOf('\n}\n', begin));
-    const resources = globSync(`${LIBRARY}/${name}/*.d.ts`);
-    return [own, ...resources.map((file) => readFileSync(file, 'utf8'))];
-  });
+/** Of all modules in one file, of megabytes. */
+const inputs = readFileSync(join(LIBRARY, 'types/input.d.ts'), 'utf8');
+const known = new Map<string, readonly string[]>();
+
+/** The names of inputs that have an enum in the module, which is read once. */
+function enumInputsOf(module: string): readonly string[] {
+  const found = known.get(module);
+  if (found !== undefined) return found;
+  const begin = inputs.indexOf(`export declare namespace ${module} {`);
+  const own = inputs.slice(begin, inputs.indexOf('\n}\n', begin));
+  const resources = globSync(`${LIBRARY}/${module}/*.d.ts`);
+  const texts = [own, ...resources.map((file) => readFileSync(file, 'utf8'))];
   const names = texts.flatMap((text) =>
     [...text.matchAll(ENUM_INPUT)].map(([, name]) => name ?? ''),
   );
-  return new Set(names);
+  known.set(module, names);
+  return names;
+}
+
+/** The names of inputs that have an enum in one of the modules. */
+function enumInputs(modules: readonly string[]): ReadonlySet<string> {
+  return new Set(modules.flatMap(enumInputsOf));
 }
 
 const files = globSync(`${SOURCES}**/*.ts`).filter((file) => !/\.test\.ts$|\/testing\//.test(file));
