@@ -10,11 +10,16 @@ import { createOutsideTests } from './alerts/outside-tests.ts';
 import { createExperiments } from './chaos/experiments.ts';
 import { createContainerApps, type DnsRecord } from './platform/container-apps.ts';
 import { createCluster } from './platform/kubernetes.ts';
+import { inventoryOf } from './platform/service-environment.ts';
 import { buildRegion, type Region } from './region/build-region.ts';
 import { joinRegions } from './region/join-regions.ts';
 import { imageTagOf, type RegionContext } from './region/region-context.ts';
 import { createRegistry } from './registry.ts';
-import type { DeploymentSettings, Replicas } from './settings/deployment-settings.ts';
+import {
+  canarySchedule,
+  type DeploymentSettings,
+  type Replicas,
+} from './settings/deployment-settings.ts';
 import { createTrafficManager } from './traffic/traffic-manager.ts';
 
 export interface Deployment {
@@ -86,7 +91,7 @@ export function buildDeployment(
     dnsRecords: output(uniqueByName(records)),
     kustomizeValues: kustomizeValuesOf(regions, tenantId),
     clusterNames: output(clusterNames),
-    inventory: inventoryOf(settings, regions),
+    inventory: output(inventoryOf(regions)),
     trafficManagerHost: output(`${settings.dnsLabel}.trafficmanager.net`),
     tableTrafficManagerHost:
       settings.tables && output(`${settings.tables.dnsLabel}.trafficmanager.net`),
@@ -155,23 +160,13 @@ function regionValuesOf({ settings, region }: RegionContext): object {
     'customer-api': own(customerApi),
     replicator: own(replicator),
     ...(settings.tables && { 'table-endpoint': own(undefined) }),
+    ...(settings.canary && { operator: { canarySchedule: canarySchedule(settings.canary) } }),
   };
 }
 
 /** Every region asks for the proof of the public host. */
 function uniqueByName(records: readonly DnsRecord[]): readonly DnsRecord[] {
   return [...new Map(records.map((record) => [record.name, record])).values()];
-}
-
-function inventoryOf({ queue }: DeploymentSettings, regions: readonly Region[]): Output<object> {
-  const entries = regions.map(({ context, data }) => ({
-    name: context.region.name,
-    storage: data.accountUrl,
-    serviceBus: data.namespaceHost,
-    queue,
-    api: `https://${context.region.host}`,
-  }));
-  return output({ version: 1, regions: entries });
 }
 
 function kustomizeValuesOf(regions: readonly Region[], tenantId: Output<string>) {

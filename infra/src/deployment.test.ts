@@ -16,6 +16,14 @@ const TABLES = {
   regions: EXAMPLE.regions.map((one) => ({ ...one, tableHost: `${one.name}.tables.example.com` })),
 };
 const CONTAINER_APPS = { platform: 'container-apps', containerApps: { stage: 'domains' } };
+const CONSOLE = {
+  issuer: 'https://login.example.com/v2.0',
+  clientId: 'console',
+  secret: 'console-client',
+  allowFrom: ['203.0.113.0/24', '198.51.100.7/32'],
+};
+/** The operator's place on container apps. */
+const OPERATED = { operators: true, console: CONSOLE, canary: { everyMinutes: 10 } };
 const VARIANTS = [
   { variant: 'clusters', changes: {} },
   { variant: 'container apps', changes: CONTAINER_APPS },
@@ -25,6 +33,10 @@ const VARIANTS = [
   {
     variant: 'clusters with a place for operators',
     changes: { operators: true, regions: THREE_REGIONS },
+  },
+  {
+    variant: 'container apps with a place for operators',
+    changes: { ...CONTAINER_APPS, ...OPERATED },
   },
 ];
 const ROLE_NAMES = new Map<string, string>(
@@ -38,6 +50,8 @@ describe.each(VARIANTS)('a deployment: $variant', ({ changes }) => {
     ...changes,
   } as { platform: string; serviceBusTier: string; regions: typeof THREE_REGIONS };
   const hasOperators = 'operators' in changes;
+  const hasConsole = 'console' in changes;
+  const hasCanary = 'canary' in changes;
   let asked: readonly AskedResource[] = [];
   beforeAll(async () => {
     ({ asked } = await buildExample(changes));
@@ -59,7 +73,8 @@ describe.each(VARIANTS)('a deployment: $variant', ({ changes }) => {
     }
     const isCluster = platform === 'kubernetes';
     expect(all('containerservice:ManagedCluster')).toHaveLength(isCluster ? regions.length : 0);
-    expect(all('app:ContainerApp')).toHaveLength(isCluster ? 0 : 2 * regions.length);
+    const apps = hasConsole ? 3 : 2;
+    expect(all('app:ContainerApp')).toHaveLength(isCluster ? 0 : apps * regions.length);
   });
 
   it('keeps data in accounts that are zone-redundant, private and without keys', () => {
@@ -146,7 +161,9 @@ describe.each(VARIANTS)('a deployment: $variant', ({ changes }) => {
       const pulling = [`${own}-customerApi`, `${own}-replicator`];
       const senders = [...pulling, `${own}-tableEndpoint`];
       const peers = regions.filter((peer) => peer.name !== name);
-      const pullers = platform === 'kubernetes' ? [`nodes of ${own}-cluster`] : pulling;
+      const operating = hasOperators ? [`${own}-operator`, `${own}-viewer`] : [];
+      const isCluster = platform === 'kubernetes';
+      const pullers = isCluster ? [`nodes of ${own}-cluster`] : [...pulling, ...operating];
       return [
         ...senders.map((who) => `${who}: storageTableDataContributor on ${own}-account`),
         `${own}-replicator: serviceBusDataReceiver on ${own}-queue`,
@@ -270,6 +287,7 @@ describe.each(VARIANTS)('a deployment: $variant', ({ changes }) => {
         'lag',
         'outbox-age',
         'silence',
+        ...(hasCanary ? ['canary'] : []),
       ].map((alert) => `tandem-${name}-${alert}`),
     );
     const lost = ['tandem-endpoint-degraded'];
@@ -281,7 +299,9 @@ describe.each(VARIANTS)('a deployment: $variant', ({ changes }) => {
   });
 
   it('looks every minute at what costs data, and alerts at the first sight of it', () => {
-    const rules = all('monitor:ScheduledQueryRule').filter(({ name }) => !name.endsWith('silence'));
+    const rules = all('monitor:ScheduledQueryRule').filter(
+      ({ name }) => !/-(?:silence|canary)$/.test(name),
+    );
     expect(rules.length).toBe(5 * regions.length);
     for (const { inputs } of rules) {
       expect(inputs).toMatchObject({
@@ -569,6 +589,18 @@ describe('container apps, step by step', () => {
     expect(written.map((text) => text.includes('MESSAGES_WIRE_VERSION'))).toEqual([true, false]);
   });
 
+  it('send telemetry to the collector of the stack, and none without one', async () => {
+    const otlp = { endpoint: 'https://collector.example.com', sampledShare: 0.5 };
+    for (const { template } of appsOf((await build('apps', { otlp })).asked)) {
+      const text = JSON.stringify(template);
+      expect(text).toContain(
+        '{"name":"OTEL_EXPORTER_OTLP_ENDPOINT","value":"https://collector.example.com"}',
+      );
+      expect(text).toContain('{"name":"OTEL_TRACES_SAMPLER_ARG","value":"0.5"}');
+    }
+    expect(JSON.stringify((await build('apps')).asked)).not.toContain('OTEL_');
+  });
+
   it('have a job that writes their settings, as the replicator, and only when it is started', async () => {
     const { asked } = await build('apps');
     for (const { name, inputs } of jobsOf(asked)) {
@@ -589,6 +621,144 @@ describe('container apps, step by step', () => {
     }
   });
 });
+
+describe("the operator's place on container apps", () => {
+  const build = (changes: object = {}) =>
+    buildExample({ ...CONTAINER_APPS, ...OPERATED, ...changes });
+  const consoleOf = async (changes: object = {}) => {
+    const { asked } = await build(changes);
+    const found = asked.find(
+      ({ type, name }) => type.endsWith(':ContainerApp') && name === 'tandem-east-console',
+    );
+    return found?.inputs as unknown as ConsoleInputs;
+  };
+
+  it('is one process, reached by https from the networks of people alone', async () => {
+    const { configuration, template } = await consoleOf();
+    expect(configuration.ingress).toMatchObject({
+      external: true,
+      allowInsecure: false,
+      targetPort: 8_083,
+      ipSecurityRestrictions: [
+        { action: 'Allow', ipAddressRange: '203.0.113.0/24' },
+        { action: 'Allow', ipAddressRange: '198.51.100.7/32' },
+      ],
+    });
+    expect(template.scale).toEqual({ minReplicas: 1, maxReplicas: 1 });
+    expect(template.volumes).toEqual([{ name: 'state', storageType: 'EmptyDir' }]);
+  });
+
+  it('has the secret of its client from the vault, and no identity that reads the vault by itself', async () => {
+    const { configuration, template } = await consoleOf();
+    expect(configuration.secrets).toEqual([
+      {
+        name: 'client-secret',
+        keyVaultUrl: 'https://tandem-east.vault.azure.net/secrets/console-client',
+        identity: expect.stringContaining('tandem-east-secrets'),
+      },
+    ]);
+    expect(configuration.identitySettings).toEqual([
+      { identity: expect.stringContaining('tandem-east-secrets'), lifecycle: 'None' },
+    ]);
+    const [container] = template.containers;
+    expect(container?.env).toContainEqual({
+      name: 'TANDEM_CONSOLE_CLIENT_SECRET',
+      secretRef: 'client-secret',
+    });
+    const { secret: _none, ...publicClient } = CONSOLE;
+    const bare = await consoleOf({ console: publicClient });
+    expect(JSON.stringify(bare)).not.toMatch(/CLIENT_SECRET|-secrets/);
+  });
+
+  it('acts as who looks where the stack says so', async () => {
+    const { identity } = await consoleOf({ console: { ...CONSOLE, identity: 'view' } });
+    expect(JSON.stringify(identity)).toContain('tandem-east-viewer');
+    expect(JSON.stringify(identity)).not.toContain('tandem-east-operator');
+  });
+
+  it('has commands that are started by hand and never again by themselves, and the canary by the clock', async () => {
+    const { asked } = await build();
+    const jobs = jobsOf(asked).filter(({ name }) => name.startsWith('tandem-east'));
+    const told = jobs.map(({ name, inputs }) => {
+      const { configuration, identity, jobName } = inputs as unknown as JobInputs;
+      expect(jobName.length).toBeLessThanOrEqual(32);
+      const who = /tandem-east-\w+/.exec(JSON.stringify(identity))?.[0];
+      const cron = configuration.scheduleTriggerConfig?.cronExpression ?? 'by hand';
+      return `${name} as ${who} ${cron}, again ${configuration.replicaRetryLimit}`;
+    });
+    expect(told.sort()).toEqual([
+      'tandem-east-canary as tandem-east-viewer */10 * * * *, again 0',
+      'tandem-east-doctor as tandem-east-operator by hand, again 0',
+      'tandem-east-settings as tandem-east-replicator by hand, again 4',
+      'tandem-east-status as tandem-east-operator by hand, again 0',
+      'tandem-east-verify as tandem-east-operator by hand, again 0',
+    ]);
+  });
+
+  it('is not there before its image can be, nor unless the stack asks', async () => {
+    for (const changes of [
+      { containerApps: { stage: 'platform' } },
+      { operators: false, console: undefined, canary: undefined },
+    ]) {
+      const { asked } = await build(changes);
+      const names = asked.map(({ name }) => name);
+      expect(names.filter((name) => /-(?:console|verify)$/.test(name))).toEqual([]);
+    }
+  });
+
+  it('has the longest names that a stack may have within what Azure takes', async () => {
+    const [east, west] = EXAMPLE.regions;
+    const { asked } = await build({
+      project: 'abcdefghij',
+      regions: [{ ...east, name: 'abcdefghijkl' }, west],
+    });
+    for (const { inputs } of asked) {
+      for (const name of [inputs['jobName'], inputs['containerAppName']]) {
+        expect(typeof name === 'string' ? name.length : 0).toBeLessThanOrEqual(32);
+      }
+    }
+  });
+
+  it('alerts when no canary of a region got through, by three of its turns', async () => {
+    const windows = async (everyMinutes: number) => {
+      const { asked } = await build({ canary: { everyMinutes } });
+      const rule = asked.find(
+        ({ type, name }) => type.endsWith(':ScheduledQueryRule') && name === 'tandem-west-canary',
+      );
+      expect(JSON.stringify(rule?.inputs)).toContain("== 'canary' and tobool(entry.ok)");
+      return rule?.inputs['windowSize'];
+    };
+    expect([await windows(5), await windows(10), await windows(15), await windows(30)]).toEqual([
+      'PT15M',
+      'PT30M',
+      'PT1H',
+      'PT2H',
+    ]);
+  });
+});
+
+interface ConsoleInputs {
+  readonly identity: unknown;
+  readonly configuration: {
+    readonly ingress: unknown;
+    readonly secrets: unknown;
+    readonly identitySettings: unknown;
+  };
+  readonly template: {
+    readonly containers: readonly { readonly env: readonly unknown[] }[];
+    readonly scale: unknown;
+    readonly volumes: unknown;
+  };
+}
+
+interface JobInputs {
+  readonly jobName: string;
+  readonly identity: unknown;
+  readonly configuration: {
+    readonly scheduleTriggerConfig?: { readonly cronExpression: string };
+    readonly replicaRetryLimit: number;
+  };
+}
 
 describe('experiments of chaos', () => {
   const FAULTS = {

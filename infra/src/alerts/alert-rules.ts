@@ -88,6 +88,18 @@ export function queryOf(platform: DeploymentSettings['platform'], alert: LogAler
   ].join('\n');
 }
 
+const CANARIES: Readonly<Record<DeploymentSettings['platform'], string>> = {
+  kubernetes:
+    "ContainerLogV2\n| where PodNamespace == 'tandem' and PodName startswith 'operator-canary-'\n| extend entry = parse_json(tostring(LogMessage))",
+  'container-apps':
+    "ContainerAppConsoleLogs\n| where ContainerName == 'tandem'\n| extend entry = parse_json(Log)",
+};
+
+/** How many canaries of a region have written everywhere, and read it everywhere else. */
+export function canaryQuery(platform: DeploymentSettings['platform']): string {
+  return `${CANARIES[platform]}\n| where tostring(entry.command) == 'canary' and tobool(entry.ok)\n| count\n| project lines = Count`;
+}
+
 /** A region whose replicators say nothing at all has no lag either. */
 export function silenceQuery(platform: DeploymentSettings['platform']): string {
   return `${SOURCES[platform]}\n| where tostring(entry.event) == '${STATUS_EVENT}'\n| count\n| project lines = Count`;

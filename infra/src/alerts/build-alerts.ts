@@ -14,11 +14,18 @@ import type { Profile } from '@pulumi/azure-native/trafficmanager/index.js';
 import type { Region } from '../region/build-region.ts';
 import { placeOf, prefixOf } from '../region/region-context.ts';
 import type { DeploymentSettings } from '../settings/deployment-settings.ts';
-import { LOG_ALERTS, queryOf, silenceQuery } from './alert-rules.ts';
+import { canaryQuery, LOG_ALERTS, queryOf, silenceQuery } from './alert-rules.ts';
 
 const EVERY_MINUTE = 'PT1M';
 const FIVE_MINUTES = 'PT5M';
 const TEN_MINUTES = 'PT10M';
+/** A canary that is late is none that is lost; Azure takes no window between these. */
+const CANARY_WINDOWS = [
+  [5, 'PT15M'],
+  [10, 'PT30M'],
+  [20, 'PT1H'],
+  [30, 'PT2H'],
+] as const;
 
 export function createActionGroup(settings: DeploymentSettings, group: ResourceGroup): ActionGroup {
   const { emails = [], phones = [], webhooks = [] } = settings.alertReceivers ?? {};
@@ -47,6 +54,21 @@ export function createActionGroup(settings: DeploymentSettings, group: ResourceG
       useCommonAlertSchema,
     })),
   });
+}
+
+/** Raised when the query finds nothing in the window. */
+function absence(query: string) {
+  return {
+    allOf: [
+      {
+        query,
+        metricMeasureColumn: 'lines',
+        timeAggregation: TimeAggregation.Total,
+        operator: ConditionOperator.LessThan,
+        threshold: 1,
+      },
+    ],
+  };
 }
 
 /** Of one region: lag, outbox age, silence, dead letters. */
@@ -89,18 +111,21 @@ export function createRegionAlerts(region: Region, actions: ActionGroup): void {
     description: 'No replicator has said anything for ten minutes, see docs/runbooks/lag-alarm.md.',
     severity: 1,
     windowSize: TEN_MINUTES,
-    criteria: {
-      allOf: [
-        {
-          query: silenceQuery(platform),
-          metricMeasureColumn: 'lines',
-          timeAggregation: TimeAggregation.Total,
-          operator: ConditionOperator.LessThan,
-          threshold: 1,
-        },
-      ],
-    },
+    criteria: absence(silenceQuery(platform)),
   });
+  const { canary } = context.settings;
+  if (canary !== undefined) {
+    const [, windowSize] =
+      CANARY_WINDOWS.find(([minutes]) => canary.everyMinutes <= minutes) ?? CANARY_WINDOWS[0];
+    new ScheduledQueryRule(`${prefixOf(context)}-canary`, {
+      ...rule,
+      description:
+        'No write from here was read in every region within the last three turns, as clients write and read, see docs/runbooks/fail-over.md.',
+      severity: 1,
+      windowSize,
+      criteria: absence(canaryQuery(platform)),
+    });
+  }
   createDeadLetterAlert(region, actions);
 }
 

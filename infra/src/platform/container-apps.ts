@@ -17,7 +17,9 @@ import { grant } from '../access/grant.ts';
 import type { Region } from '../region/build-region.ts';
 import { imageTagOf, placeOf, prefixOf } from '../region/region-context.ts';
 import type { ImageRegistry } from '../registry.ts';
+import { createOperatorPlace, grantPulling } from './operator-place.ts';
 import {
+  type AppOptions,
   type ServicePlan,
   serviceEnvironment,
   settingsEnvironment,
@@ -75,11 +77,13 @@ export function createContainerApps(
       scope: images.registry.id,
     });
   }
+  grantPulling(own, images);
   if (settings.containerApps?.stage !== 'platform') {
     const options = { own, regions, images, environment };
     createSettingsJob(options);
     createApi(options);
     createReplicator(options);
+    createOperatorPlace(options);
   }
   const proof = environment.customDomainConfiguration.apply(
     (domain) => domain?.customDomainVerificationId ?? '',
@@ -127,13 +131,6 @@ function replicasOf(
 ) {
   const sizes = settings.size === 'small' ? SMALL : LARGE;
   return region.replicas?.[service] ?? sizes[service];
-}
-
-interface AppOptions {
-  readonly own: Region;
-  readonly regions: readonly Region[];
-  readonly images: ImageRegistry;
-  readonly environment: ManagedEnvironment;
 }
 
 function createApi(options: AppOptions): ContainerApp {

@@ -1,5 +1,15 @@
+import type { ManagedEnvironment } from '@pulumi/azure-native/app/index.js';
 import type { Region } from '../region/build-region.ts';
 import { imageTagOf } from '../region/region-context.ts';
+import type { ImageRegistry } from '../registry.ts';
+
+/** What an app or a job of a region is made with. */
+export interface AppOptions {
+  readonly own: Region;
+  readonly regions: readonly Region[];
+  readonly images: ImageRegistry;
+  readonly environment: ManagedEnvironment;
+}
 
 export interface ServicePlan {
   readonly service: 'customer-api' | 'replicator';
@@ -24,6 +34,20 @@ export function serviceEnvironment(
     ...(plan.service === 'customer-api'
       ? { AUTH_ISSUER: auth.issuer, AUTH_AUDIENCE: auth.audience }
       : {}),
+    ...telemetryEnvironment(own),
+  };
+}
+
+/** As the chart gives it. */
+function telemetryEnvironment({ context }: Region): Readonly<Record<string, string>> {
+  const { otlp } = context.settings;
+  if (otlp === undefined) return {};
+  return {
+    OTEL_EXPORTER_OTLP_ENDPOINT: otlp.endpoint,
+    OTEL_TRACES_EXPORTER: 'otlp',
+    OTEL_TRACES_SAMPLER: 'traceidratio',
+    OTEL_TRACES_SAMPLER_ARG: String(otlp.sampledShare),
+    OTEL_METRICS_EXPORTER: 'otlp',
   };
 }
 
@@ -57,4 +81,16 @@ export function settingsEnvironment(
       : { PEERS: JSON.stringify(peers) }),
     ...(wireVersion !== undefined && { MESSAGES_WIRE_VERSION: String(wireVersion) }),
   };
+}
+
+/** Where all regions are, as `tandem` reads it. */
+export function inventoryOf(regions: readonly Region[]): object {
+  const entries = regions.map(({ context, data }) => ({
+    name: context.region.name,
+    storage: data.accountUrl,
+    serviceBus: data.namespaceHost,
+    queue: context.settings.queue,
+    api: `https://${context.region.host}`,
+  }));
+  return { version: 1, regions: entries };
 }

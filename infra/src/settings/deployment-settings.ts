@@ -91,6 +91,42 @@ const Chaos = Type.Object(
   closed,
 );
 
+const TEXT_MAX = 256;
+const Text = Type.String({ minLength: 1, maxLength: TEXT_MAX });
+const CIDR =
+  '^(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})\\.){3}(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})/(?:[89]|[12][0-9]|3[0-2])$';
+
+/** The console of each region on container apps, reached by the name that Azure gives it: docs/console.md. */
+const ConsoleSettings = Type.Object(
+  {
+    /** Whom it asks who people are. */
+    issuer: Type.String({ pattern: '^https://[^\\s?#]+$' }),
+    clientId: Text,
+    /** The name of the client's secret in the vault of each region; a client that has none needs none. */
+    secret: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9-]{1,127}$' })),
+    rolesClaim: Type.String({ minLength: 1, maxLength: TEXT_MAX, default: 'roles' }),
+    roles: Type.Object(
+      {
+        view: Type.String({ minLength: 1, maxLength: TEXT_MAX, default: 'tandem.view' }),
+        operate: Type.String({ minLength: 1, maxLength: TEXT_MAX, default: 'tandem.operate' }),
+        erase: Type.String({ minLength: 1, maxLength: TEXT_MAX, default: 'tandem.erase' }),
+      },
+      { ...closed, default: {} },
+    ),
+    /** Whose rights it has at most: with `view` it cannot change anything. */
+    identity: Type.Union([Type.Literal('operate'), Type.Literal('view')], { default: 'operate' }),
+    /** From where people come, of at most 2^24 addresses each: nobody else reaches it. */
+    allowFrom: Type.Array(Type.String({ pattern: CIDR }), { minItems: 1, maxItems: 50 }),
+  },
+  closed,
+);
+
+/** `tandem canary` on a schedule, from each region: docs/slo.md. */
+const CanarySettings = Type.Object(
+  { everyMinutes: Type.Integer({ minimum: 5, maximum: 30, default: 5 }) },
+  closed,
+);
+
 /** What a stack says of its deployment, under `tandem:deployment`. */
 export const DeploymentSettings = Type.Object(
   {
@@ -120,8 +156,12 @@ export const DeploymentSettings = Type.Object(
     serviceBusTier: Type.Union([Type.Literal('Standard'), Type.Literal('Premium')], {
       default: 'Standard',
     }),
-    /** A place in each region from which `tandem` reaches the tables and the queues of all of them; clusters only. */
+    /** A place in each region from which `tandem` reaches the tables and the queues of all of them. */
     operators: Type.Boolean({ default: false }),
+    /** The console of that place on container apps; that of clusters is among the values of the charts. */
+    console: Type.Optional(ConsoleSettings),
+    /** A write in each region that is waited for in every other, as clients do, and an alert when none gets through. */
+    canary: Type.Optional(CanarySettings),
     /** The group whose members administer the clusters. */
     operatorGroupId: Type.String({ pattern: UUID }),
     alertEmail: Email,
@@ -155,6 +195,16 @@ export const DeploymentSettings = Type.Object(
     size: Type.Union([Type.Literal('production'), Type.Literal('small')], {
       default: 'production',
     }),
+    /** Where traces and metrics of container apps go, by OTLP over HTTP; that of clusters is among the values of the charts. */
+    otlp: Type.Optional(
+      Type.Object(
+        {
+          endpoint: Type.String({ pattern: '^https?://[^\\s/?#@]+(?:/[^\\s?#]*)?$' }),
+          sampledShare: Type.Number({ minimum: 0, maximum: 1, default: 0.1 }),
+        },
+        closed,
+      ),
+    ),
     /** Needed where the platform is container apps. */
     containerApps: Type.Optional(ContainerAppsSettings),
     probe: ProbeSettings,
@@ -164,6 +214,12 @@ export const DeploymentSettings = Type.Object(
 );
 
 export type DeploymentSettings = Static<typeof DeploymentSettings>;
+export type ConsoleSettings = Static<typeof ConsoleSettings>;
 export type Replicas = Static<typeof Replicas>;
 export type RegionSettings = Static<typeof Region>;
 export type ProbeSettings = Static<typeof ProbeSettings>;
+
+/** Returns when it runs, as cron has it. */
+export function canarySchedule({ everyMinutes }: Static<typeof CanarySettings>): string {
+  return `*/${everyMinutes} * * * *`;
+}

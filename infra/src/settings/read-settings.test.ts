@@ -9,6 +9,15 @@ const [east, west] = EXAMPLE.regions;
 
 const TABLES = { publicHost: 'tables.example.com', dnsLabel: 'tandem-tables' };
 
+const APPS = { platform: 'container-apps', containerApps: { stage: 'apps' } };
+const OPERATED = { ...APPS, operators: true };
+const CONSOLE = {
+  issuer: 'https://login.example.com/v2.0',
+  clientId: 'console',
+  allowFrom: ['203.0.113.0/24'],
+};
+const CONSOLE_FOR = (...allowFrom: readonly string[]) => ({ ...CONSOLE, allowFrom });
+
 function problemsOf(changes: object): readonly string[] {
   const reading = readSettings({ ...EXAMPLE, ...changes });
   return reading.ok ? [] : reading.problems;
@@ -27,6 +36,11 @@ describe('the settings of a stack', () => {
         probe: { intervalSeconds: 10, timeoutSeconds: 9, toleratedFailures: 3, dnsTtlSeconds: 10 },
       },
     });
+  });
+
+  it('may have a place for operators on both platforms, and on container apps its console', () => {
+    expect(problemsOf({ operators: true, canary: {} })).toEqual([]);
+    expect(problemsOf({ ...OPERATED, console: CONSOLE, canary: { everyMinutes: 30 } })).toEqual([]);
   });
 
   it('may name any number of regions', () => {
@@ -96,9 +110,52 @@ describe('the settings of a stack', () => {
       'deployment.containerApps is set, but deployment.platform is kubernetes',
     ],
     [
-      'a place for operators without a cluster',
-      { operators: true, platform: 'container-apps', containerApps: { stage: 'apps' } },
-      'deployment.operators is set, and the place of an operator is deployed by the charts alone',
+      'a console of clusters, which the charts have',
+      { operators: true, console: CONSOLE },
+      'deployment.platform is kubernetes: remove it, and give operator.console to the charts',
+    ],
+    [
+      'a console without a place to run in',
+      { ...APPS, console: CONSOLE },
+      'deployment.console is set, but deployment.operators is not',
+    ],
+    [
+      'a canary without a place to run in',
+      { canary: {} },
+      'deployment.canary is set, but deployment.operators is not',
+    ],
+    [
+      'a canary every second',
+      { operators: true, canary: { everyMinutes: 0 } },
+      'deployment.canary.everyMinutes',
+    ],
+    [
+      'a collector of clusters, which the charts have',
+      { otlp: { endpoint: 'http://collector.example.com:4318' } },
+      'remove it, and give global.otlp to the charts',
+    ],
+    ['a collector by its host', { ...APPS, otlp: { endpoint: 'collector:4318' } }, 'otlp.endpoint'],
+    [
+      'a collector with a password in its address',
+      { ...APPS, otlp: { endpoint: 'https://me:secret@collector.example.com' } },
+      'otlp.endpoint',
+    ],
+    ['a console for everybody', { ...OPERATED, console: CONSOLE_FOR('0.0.0.0/0') }, 'allowFrom.0'],
+    ['a console for no network', { ...OPERATED, console: CONSOLE_FOR('10.0.0.1') }, 'allowFrom.0'],
+    [
+      'a console for nobody',
+      { ...OPERATED, console: CONSOLE_FOR() },
+      'deployment.console.allowFrom',
+    ],
+    [
+      'a console with a provider that anybody on the way could be',
+      { ...OPERATED, console: { ...CONSOLE, issuer: 'http://login.example.com' } },
+      'deployment.console.issuer',
+    ],
+    [
+      'a console with the secret itself',
+      { ...OPERATED, console: { ...CONSOLE, secret: 'a~secret_of.the.client' } },
+      'deployment.console.secret',
     ],
     ['small clusters', { size: 'small' }, 'deployment.size small is of container apps'],
     [

@@ -19,6 +19,7 @@ export function readSettings(value: unknown): SettingsReading {
     ...findRegionProblems(settings),
     ...findTableProblems(settings),
     ...findPlatformProblems(settings),
+    ...findOperatorProblems(settings),
     ...findProbeProblems(settings.probe),
     ...findChaosProblems(settings),
   ];
@@ -76,10 +77,15 @@ function findPlatformProblems({
   containerApps,
   size,
   regions,
-  operators,
+  otlp,
 }: DeploymentSettings): string[] {
   const problems: string[] = [];
   const isContainerApps = platform === 'container-apps';
+  if (!isContainerApps && otlp !== undefined) {
+    problems.push(
+      'deployment.otlp is set, but deployment.platform is kubernetes: remove it, and give global.otlp to the charts.',
+    );
+  }
   if (isContainerApps && containerApps === undefined) {
     problems.push(
       'deployment.platform is container-apps, but deployment.containerApps is not set: begin with its stage platform, push the images, go on with apps, and when the printed dnsRecords are in the DNS with domains.',
@@ -95,11 +101,6 @@ function findPlatformProblems({
       'deployment.size small is of container apps: set platform to container-apps, or give the charts the profile trial.',
     );
   }
-  if (isContainerApps && operators) {
-    problems.push(
-      'deployment.operators is set, and the place of an operator is deployed by the charts alone: set platform to kubernetes.',
-    );
-  }
   for (const { name, replicas = {} } of regions) {
     for (const [service, { min, max }] of Object.entries(replicas)) {
       if (min > max) {
@@ -108,6 +109,27 @@ function findPlatformProblems({
         );
       }
     }
+  }
+  return problems;
+}
+
+function findOperatorProblems({
+  platform,
+  operators,
+  console,
+  canary,
+}: DeploymentSettings): string[] {
+  const problems: string[] = [];
+  if (console !== undefined && platform === 'kubernetes') {
+    problems.push(
+      'deployment.console is set, but deployment.platform is kubernetes: remove it, and give operator.console to the charts.',
+    );
+  }
+  for (const [name, value] of Object.entries({ console, canary })) {
+    if (value === undefined || operators) continue;
+    problems.push(
+      `deployment.${name} is set, but deployment.operators is not, whose place it runs in: set it to true, or remove ${name}.`,
+    );
   }
   return problems;
 }

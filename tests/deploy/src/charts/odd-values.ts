@@ -215,6 +215,7 @@ export function drawRelease(seed: number): OddRelease {
         },
         stateClaim: draw.one([...NAMES, '']),
       },
+      canarySchedule: draw.one(['', '*/5 * * * *']),
       jobs: draw.one([
         [],
         [

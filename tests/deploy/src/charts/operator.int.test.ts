@@ -9,6 +9,7 @@ import { ROOT } from '../tools/folders.ts';
 import { runTool } from '../tools/run-tool.ts';
 import { OPERATOR_PROFILE } from './releases.ts';
 import { find, renderRelease, type Workload, workloadsOf } from './rendered-release.ts';
+import { exitCodeOf } from './start-service.ts';
 
 const RELEASE = { region: 'west', profile: OPERATOR_PROFILE };
 const TANDEM = `${ROOT}apps/cli/src/tandem.mjs`;
@@ -122,16 +123,38 @@ describe('the console of a release', () => {
 describe('a job of an operator', () => {
   it.each(['status', 'verify', 'doctor'])('%s is a command that there is', async (name) => {
     const { args, env } = containerOf(workloadOf(`operator-${name}`));
-    const own = { ...env, HOME: '/nonexistent', PATH: '/nonexistent' };
-    const { exitCode, stderr } = await runTool('env', [
-      '-i',
-      ...Object.entries(own).map(([variable, value]) => `${variable}=${value}`),
-      process.execPath,
-      TANDEM,
-      ...args,
-    ]);
     // It goes as far as asking the regions, which nobody can reach from here.
-    expect({ exitCode, stderr }).not.toMatchObject({ exitCode: 2 });
+    expect(await exitCodeOf(args, env)).not.toBe(2);
+  });
+
+  it('is the canary where that has a time, as who only looks, with a token for the API', async () => {
+    const extraValues = 'operator: {canarySchedule: "*/5 * * * *"}';
+    const timed = await renderRelease(RELEASE, { extraValues });
+    expect(find(timed, 'CronJob', 'operator-canary')['spec']).toMatchObject({
+      suspend: false,
+      schedule: '*/5 * * * *',
+      concurrencyPolicy: 'Forbid',
+    });
+    const canary = workloadsOf(timed).find(({ name }) => name === 'operator-canary')!;
+    const { args, env } = containerOf(canary);
+    expect(canary.pod.serviceAccountName).toBe('operator-view');
+    expect(args).toEqual(['canary', '--json', '--as', 'west']);
+    expect(env['TANDEM_TOKEN_SCOPE']).toMatch(/\/\.default$/);
+    expect(await exitCodeOf(args, env)).toBe(3);
+    const egress = (all: readonly Manifest[]) =>
+      (
+        find(all, 'NetworkPolicy', 'operator-job')['spec'] as {
+          readonly egress: readonly unknown[];
+        }
+      ).egress;
+    // Its own region is behind the Gateway of this very cluster.
+    expect(egress(timed)).toEqual([
+      ...egress(manifests),
+      {
+        to: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'gateway' } } }],
+      },
+    ]);
+    expect(workloads.map(({ name }) => name)).not.toContain('operator-canary');
   });
 
   it('is run by hand unless it has a time, and never twice at once', async () => {

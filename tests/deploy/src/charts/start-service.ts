@@ -2,7 +2,7 @@
 // what they would say of a container's.
 
 import { runProgram } from '@tandem/cli/program';
-import type { TableStore } from '@tandem/core';
+import { type TableStore, TransientError } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { readConfig as readApiConfig } from '@tandem/customer-api/config';
 import { prepareRegion } from '@tandem/region';
@@ -58,8 +58,35 @@ export async function startWith(
 export async function runTandem(
   store: TableStore,
   args: readonly string[],
-  environment: Readonly<Record<string, string>>,
+  environment: Environment,
 ): Promise<string> {
+  const { code, said } = await runHere(() => store, args, environment);
+  if (code !== 0) throw new Error(said);
+  return said;
+}
+
+/** Runs a command where no region answers, and returns its exit code. */
+export async function exitCodeOf(
+  args: readonly string[],
+  environment: Environment,
+): Promise<number> {
+  const away = async (): Promise<never> => {
+    throw new TransientError('TABLE_UNAVAILABLE', 'Nobody answers here.');
+  };
+  const store = new Proxy(createMemoryTableStore(), { get: () => away });
+  return (await runHere(() => store, args, environment)).code;
+}
+
+/** Asks our own command line how a command is used, in this process: one of its own takes seconds to load. */
+export function helpOfTandem(args: readonly string[]): ReturnType<typeof runHere> {
+  return runHere(createMemoryTableStore, [...args, '--help'], {});
+}
+
+async function runHere(
+  openStore: () => TableStore,
+  args: readonly string[],
+  environment: Environment,
+): Promise<{ readonly code: number; readonly said: string }> {
   const said: string[] = [];
   const code = await runProgram(args, {
     out: (text) => void said.push(text),
@@ -67,8 +94,8 @@ export async function runTandem(
     isTerminal: false,
     environment,
     folder: '/nonexistent',
-    openStore: () => store,
-    inspectQueue: () => Promise.reject(new Error('It asks for no queue.')),
+    openStore,
+    inspectQueue: () => Promise.reject(new TransientError('BUS_UNAVAILABLE', 'It asks no queue.')),
     readReadiness: async () => undefined,
     openQueue: () => {
       throw new Error('It opens no queue.');
@@ -77,6 +104,5 @@ export async function runTandem(
     randomness: createSystemRandomness(),
     signal: new AbortController().signal,
   });
-  if (code !== 0) throw new Error(said.join(''));
-  return said.join('');
+  return { code, said: said.join('') };
 }

@@ -1,7 +1,4 @@
 // What the infrastructure prints is what the charts, the overlays and the services take.
-import { randomUUID } from 'node:crypto';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { TableStore } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { buildExample, EXAMPLE, valueOf } from '@tandem/infra/testing';
@@ -9,10 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { renderChart } from '../charts/helm.ts';
 import { OPERATOR_PROFILE, TABLES_PROFILE } from '../charts/releases.ts';
 import { find, renderRelease, workloadsOf } from '../charts/rendered-release.ts';
-import { runTandem, SERVICES, startWith } from '../charts/start-service.ts';
+import { exitCodeOf, runTandem, SERVICES, startWith } from '../charts/start-service.ts';
 import { checkManifests } from '../manifests/check-manifests.ts';
-import { CACHE_FOLDER, ROOT } from '../tools/folders.ts';
-import { runTool } from '../tools/run-tool.ts';
 
 interface RegionValues {
   readonly name: string;
@@ -62,16 +57,23 @@ describe('the outputs of a stack', () => {
   });
 
   it('are values with which every region has a place for an operator, whose accounts its identities trust', async () => {
-    const { deployment, asked } = await buildExample({ operators: true });
+    const { deployment, asked } = await buildExample({ operators: true, canary: {} });
     const values = await valueOf(deployment.helmValues);
     const { regions } = (values as { global: { regions: readonly RegionValues[] } }).global;
     const jobs = 'jobs: [{name: a, identity: view, command: [status], schedule: ""}]';
     const subjects = asked.map(({ inputs }) => inputs['subject']);
     for (const { name, clientIds } of regions) {
       const release = { region: name, profile: OPERATOR_PROFILE };
-      const extraValues = `${JSON.stringify(values).slice(0, -1)}, "operator": {${jobs}}}`;
+      const { operator } = deployment.helmRegionValues[name] as {
+        operator: { canarySchedule: string };
+      };
+      const own = `canarySchedule: "${operator.canarySchedule}", ${jobs}`;
+      const extraValues = `${JSON.stringify(values).slice(0, -1)}, "operator": {${own}}}`;
       const manifests = await renderRelease(release, { extraValues });
       expect(await checkManifests(manifests)).toEqual([]);
+      expect(find(manifests, 'CronJob', 'operator-canary')['spec']).toMatchObject({
+        schedule: '*/5 * * * *',
+      });
       for (const [account, identity] of [
         ['operator-operate', 'operator'],
         ['operator-view', 'viewer'],
@@ -87,15 +89,9 @@ describe('the outputs of a stack', () => {
   it('are an inventory that the command line reads', async () => {
     const { deployment } = await buildExample();
     const inventory = await valueOf(deployment.inventory);
-    mkdirSync(CACHE_FOLDER, { recursive: true });
-    const file = join(CACHE_FOLDER, `inventory-${randomUUID()}.json`);
-    writeFileSync(file, JSON.stringify(inventory));
-    const tandem = `${ROOT}apps/cli/src/main.ts`;
-    const args = [tandem, '--regions', file, 'verify'];
-    const { exitCode, stderr } = await runTool(process.execPath, args);
-    rmSync(file);
+    const exitCode = await exitCodeOf(['verify'], { TANDEM_REGIONS: JSON.stringify(inventory) });
     // It goes as far as asking the regions, which nobody can reach; 2 is for what it cannot read.
-    expect({ exitCode, stderr }).toMatchObject({ exitCode: 4 });
+    expect(exitCode).toBe(4);
   });
 
   it('name the accounts that the charts make and the identities trust', async () => {
@@ -169,5 +165,37 @@ describe('container apps', () => {
       expect(Object.keys(environment).filter((name) => !asked.has(name))).toEqual([]);
       expect(settings.peers).toHaveLength(1);
     }
+  });
+
+  it('have commands of an operator that tandem knows, and give its console what the chart gives it', async () => {
+    const { asked } = await buildExample({
+      platform: 'container-apps',
+      containerApps: { stage: 'apps' },
+      operators: true,
+      canary: {},
+      console: {
+        issuer: 'https://login.example.com',
+        clientId: 'console',
+        secret: 'console-client',
+        allowFrom: ['203.0.113.0/24'],
+      },
+    });
+    const jobs = asked.filter(
+      ({ type, name }) =>
+        type === 'azure-native:app:Job' && /east-(?:status|verify|doctor|canary)$/.test(name),
+    );
+    expect(jobs).toHaveLength(4);
+    for (const { inputs } of jobs) {
+      const { args, environment } = containerOf(inputs);
+      // Nobody can reach the regions from here; 2 is for what it does not know or cannot read.
+      expect(await exitCodeOf(args, environment)).not.toBe(2);
+    }
+    const [app] = asked.filter(({ name }) => name === 'tandem-east-console');
+    const { args, environment } = containerOf(app?.inputs ?? {});
+    const release = { region: 'east', profile: OPERATOR_PROFILE };
+    const chart = workloadsOf(await renderRelease(release)).find(({ name }) => name === 'operator');
+    const [container] = chart?.pod.containers ?? [];
+    expect(Object.keys(environment).sort()).toEqual(container?.env?.map(({ name }) => name).sort());
+    expect(args).toEqual((container as unknown as { readonly args: unknown }).args);
   });
 });

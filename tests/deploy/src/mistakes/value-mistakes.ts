@@ -453,4 +453,91 @@ export const VALUE_MISTAKES: readonly ValueMistake[] = [
     values: regions(EAST, WEST.replace('tandemwest.table', 'tandemwest.z555.table')),
     says: /storageAccountUrl.*does not match pattern/s,
   },
+  {
+    name: 'a canary at no time',
+    values: 'operator: {enabled: true, canarySchedule: "every 5 minutes"}',
+    says: /canarySchedule.*does not match pattern/s,
+  },
+  {
+    name: 'a job of an operator with the name of the canary',
+    values:
+      'operator: {enabled: true, canarySchedule: "*/5 * * * *", jobs: [{name: canary, identity: view, command: [status], schedule: ""}]}',
+    says: /operator\.jobs has canary twice/,
+  },
+  {
+    name: 'a job of an operator with a name that no object can have',
+    values:
+      'operator: {enabled: true, jobs: [{name: Verify_All, identity: view, command: [verify], schedule: ""}]}',
+    says: /jobs\/0\/name.*does not match pattern/s,
+  },
+  {
+    name: 'a job of an operator that nobody is',
+    values: 'operator: {enabled: true, jobs: [{name: a, command: [verify], schedule: ""}]}',
+    says: /jobs\/0.*missing property 'identity'/s,
+  },
+  {
+    name: 'a job of an operator without an end',
+    values: 'operator: {enabled: true, jobSecondsMax: 0}',
+    says: /jobSecondsMax/,
+  },
+  {
+    name: 'a console with a Secret in capitals',
+    values: 'operator: {enabled: true, console: {oidc: {secretName: Tandem_Console}}}',
+    says: /secretName.*does not match pattern/s,
+  },
+  {
+    name: 'a console whose audit lies in a claim with a path',
+    values: 'operator: {enabled: true, console: {stateClaim: a/b}}',
+    says: /stateClaim.*does not match pattern/s,
+  },
+  {
+    name: 'a role of the console that is none',
+    values: 'operator: {enabled: true, console: {oidc: {roles: {view: ""}}}}',
+    says: /roles\/view/,
+  },
+  {
+    name: 'a role of the console that it does not know',
+    values: 'operator: {enabled: true, console: {oidc: {roles: {admin: a}}}}',
+    says: /roles.*additional properties 'admin' not allowed/s,
+  },
+  {
+    name: 'a console at a port that needs root',
+    values: 'operator: {enabled: true, port: 80}',
+    says: /port/,
+  },
+  {
+    name: 'a check of the settings that is a text',
+    values: 'configurationCheck: {enabled: "no"}',
+    says: /configurationCheck\/enabled.*got string, want boolean/s,
+  },
+  {
+    name: 'an image that is pulled now and then',
+    values: 'global: {image: {pullPolicy: Sometimes}}',
+    says: /pullPolicy/,
+  },
+  {
+    name: 'a kind of token that there is not',
+    values: 'global: {auth: {tokenType: saml}}',
+    says: /tokenType/,
+  },
+  {
+    name: 'keys of an issuer without https',
+    values: 'global: {auth: {jwksUrl: "http://keys.example.com"}}',
+    says: /jwksUrl.*does not match pattern/s,
+  },
+  {
+    name: 'a queue with a blank',
+    values: 'global: {queue: "a b"}',
+    says: /queue.*does not match pattern/s,
+  },
+  {
+    name: 'a public host with its scheme',
+    values: 'global: {publicHost: "https://customers.example.com"}',
+    says: /publicHost.*does not match pattern/s,
+  },
+  {
+    name: 'an annotation of an exposure that is a number',
+    values: 'customer-api: {exposure: {annotations: {example.com/weight: 7}}}',
+    says: /annotations.*got number, want string/s,
+  },
 ];

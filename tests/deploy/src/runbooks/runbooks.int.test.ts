@@ -5,6 +5,7 @@ import { LOG_ALERTS, STATUS_EVENT } from '@tandem/infra';
 import { buildExample } from '@tandem/infra/testing';
 import { describe, expect, it } from 'vitest';
 import { REGIONS } from '../charts/releases.ts';
+import { helpOfTandem } from '../charts/start-service.ts';
 import { ROOT } from '../tools/folders.ts';
 import { runTool } from '../tools/run-tool.ts';
 import { unpackTool } from '../tools/unpack-tools.ts';
@@ -15,6 +16,7 @@ const KNOWN: readonly RegExp[] = [
   /^pulumi -C infra (?:stack init|preview|up|stack output \w+ --json)(?: |$)/,
   /^az acr login --name /,
   /^az containerapp job (?:start|execution list) --name .+ --resource-group /,
+  /^az containerapp exec --name .+ --resource-group .+ --command /,
   /^az aks get-credentials --resource-group .+ --name /,
   /^az network traffic-manager endpoint (?:list|update) --resource-group .+ --profile-name /,
   /^az storage account (?:show|show-connection-string) --resource-group .+ --name /,
@@ -31,8 +33,6 @@ const KNOWN: readonly RegExp[] = [
 const ASKABLE = /^(helm|kubectl)\b/;
 /** A command, or a group and one of its commands. */
 const OURS = /^pnpm tandem (?<first>[a-z-]+)(?: (?<second>[a-z-]+))?/;
-/** The script `tandem` of the root package. */
-const TANDEM = `${ROOT}apps/cli/src/main.ts`;
 const FLAG = /(?<=\s)--?[a-z][a-z-]*/g;
 
 const NOUNS: Readonly<Record<string, number>> = { rollout: 2, create: 3 };
@@ -67,11 +67,11 @@ async function helpOf(tool: 'helm' | 'kubectl', text: string): Promise<string> {
 /** What our own command line says about a command, and how the command is called. */
 async function ownHelpOf(text: string) {
   const { first = '', second = '' } = OURS.exec(text)?.groups ?? {};
-  const group = await ask(process.execPath, [TANDEM, first, '--help']);
-  if (!group.stdout.includes(`Usage: tandem ${first} [options] [command]`)) {
+  const group = await helpOfTandem([first]);
+  if (!group.said.includes(`Usage: tandem ${first} [options] [command]`)) {
     return { ...group, command: first };
   }
-  const one = await ask(process.execPath, [TANDEM, first, second, '--help']);
+  const one = await helpOfTandem([first, second]);
   return { ...one, command: `${first} ${second}` };
 }
 
@@ -103,11 +103,11 @@ describe('a command of a runbook', () => {
   });
 
   it.each(ours)('is known to our own command line: $runbook: $text', async ({ text }) => {
-    const { command, exitCode, stdout } = await ownHelpOf(text);
+    const { command, code, said } = await ownHelpOf(text);
     // Of a command that it does not have it says how itself is used.
-    expect(stdout).toContain(`Usage: tandem ${command} `);
-    expect({ text, exitCode }).toEqual({ text, exitCode: 0 });
-    expectFlags(text, stdout);
+    expect(said).toContain(`Usage: tandem ${command} `);
+    expect({ text, code }).toEqual({ text, code: 0 });
+    expectFlags(text, said);
   });
 
   it.each(others)('is one that exists: $runbook: $text', ({ text }) => {

@@ -13,7 +13,7 @@
 {{- end -}}
 {{- end -}}
 {{- $names := list -}}
-{{- range .Values.jobs -}}
+{{- range include "operator.jobs" . | fromJsonArray -}}
 {{- if has .name $names -}}
 {{- $problems = append $problems (printf "operator.jobs has %s twice: give each a name of its own." .name) -}}
 {{- end -}}
@@ -22,6 +22,16 @@
 {{- if $problems -}}
 {{- fail (printf "\nThe values cannot be used:\n- %s\n" (join "\n- " $problems)) -}}
 {{- end -}}
+{{- end }}
+
+{{/* The jobs of the values, and the canary where it has a time: it needs no role on tables and queues. */}}
+{{- define "operator.jobs" -}}
+{{- $jobs := .Values.jobs -}}
+{{- with .Values.canarySchedule -}}
+{{- $command := list "canary" "--json" "--as" $.Values.global.region -}}
+{{- $jobs = append $jobs (dict "name" "canary" "identity" "view" "command" $command "schedule" . "asClient" true) -}}
+{{- end -}}
+{{ toJson $jobs }}
 {{- end }}
 
 {{/* Where all regions are, as the JSON that tandem reads; of the replicators only the one of this cluster is in reach. */}}
