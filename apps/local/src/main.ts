@@ -4,13 +4,12 @@ import {
   listenForStop,
   PROBING_DEFAULT,
   PROBING_FAST,
-  RESTART_POLICY,
   removeDataFolder,
-  startCluster,
 } from '@tandem/local-cluster';
 import { type LocalOptions, readOptions } from './options/read-options.ts';
-import { describeCluster, describeEvent, writeInventory } from './report/describe-cluster.ts';
+import { describeCluster, describeEvent } from './report/describe-cluster.ts';
 import { startConsole } from './start-console.ts';
+import { startRegions } from './start-regions.ts';
 
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
@@ -45,12 +44,11 @@ async function run(options: LocalOptions): Promise<void> {
     await removeDataFolder(options.data);
   }
   console.log(`Starting the regions ${options.regions.join(', ')}.`);
-  const cluster = await startCluster({
+  const regions = await startRegions({
     regions: options.regions,
     portBase: options.portBase,
     dataFolder: options.data,
     probing: options.fastProbes ? PROBING_FAST : PROBING_DEFAULT,
-    restart: RESTART_POLICY,
     signal: stop.signal,
     onEvent: (event) => {
       const text = describeEvent(event);
@@ -58,14 +56,14 @@ async function run(options: LocalOptions): Promise<void> {
     },
   });
   if (!stop.signal.aborted) {
-    const inventory = await writeInventory(cluster);
+    const { cluster, inventory } = regions;
     console.log(describeCluster(cluster, inventory));
     const beside = startConsole({ inventory, port: cluster.consolePort });
     await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }));
     await beside.stop();
   }
   console.log('Stopping.');
-  await cluster.stop();
+  await regions.stop();
   console.log('Stopped.');
 }
 

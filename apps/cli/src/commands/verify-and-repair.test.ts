@@ -97,19 +97,23 @@ describe('tandem verify', () => {
     expect(lines[2]).toContain('different now: 0');
   });
 
-  test('says of each bucket how many rows each region has, and their digests', async () => {
+  test('says of each bucket how many rows and bytes each region has, and their digests', async () => {
     const { regions, run } = await createCliHarness();
     await regions.east.table.put(ID, { email: 'one@example.com' });
     await regions.settle();
     const { json } = await run('verify');
     const buckets = json['buckets'] as {
       rows: Record<string, number>;
+      bytes: Record<string, number>;
       digests: Record<string, string>;
     }[];
     expect(buckets).toHaveLength(MEMORY_BUCKET_COUNT);
     const held = buckets.filter(({ rows }) => rows['east'] === 1);
     expect(held).toHaveLength(1);
     expect(held[0]?.rows).toEqual({ east: 1, west: 1 });
+    const email = 'email'.length * 2 + 8 + 'one@example.com'.length * 2 + 4;
+    const bytes = 4 + ID.length * 2 + email;
+    expect(held[0]?.bytes).toEqual({ east: bytes, west: bytes });
     expect(held[0]?.digests['east']).toMatch(/^[0-9a-f]{16}$/);
     expect(held[0]?.digests['west']).toBe(held[0]?.digests['east']);
     expect(json).toMatchObject({ different: 0, settled: 0, damaged: [] });

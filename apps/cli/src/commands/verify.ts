@@ -97,9 +97,10 @@ function toOutcome(report: VerifyReport, session: Session, provenMs?: number): O
       asOfMs: report.asOfMs,
       settled: report.settledCount,
       different: report.differentCount,
-      buckets: report.buckets.map(({ bucket, rows, digests }) => ({
+      buckets: report.buckets.map(({ bucket, rows, bytes, digests }) => ({
         bucket,
         rows: Object.fromEntries(rows),
+        bytes: Object.fromEntries(bytes),
         digests: Object.fromEntries(digests),
       })),
       differences: report.differences.map(differenceJson),

@@ -38,6 +38,10 @@ export function describeVerify(report: VerifyReport, { requests, tookMs }: Verif
     0,
   );
   const conflicts = [...report.journals.recorded.values()].reduce((a, b) => a + b, 0);
+  const held = regions.map((region) => {
+    const bytes = report.buckets.reduce((sum, one) => sum + (one.bytes.get(region) ?? 0), 0);
+    return `${region} ${bytes.toLocaleString('en')} bytes`;
+  });
   const cost = Object.entries(requests).map(([region, count]) => `${region} ${count}`);
   return [
     table,
@@ -45,6 +49,7 @@ export function describeVerify(report: VerifyReport, { requests, tookMs }: Verif
     ...describeConflictDifferences(report.journals.differences, 'lacking in'),
     ...report.damaged.map(describeDamagedRow),
     verdict(report),
+    `What clients wrote, by the formula of Table Storage: ${held.join(', ')}.`,
     `Read ${rows} rows and ${conflicts} conflicts in ${(tookMs / 1_000).toFixed(1)} s; requests: ${cost.join(', ')}.`,
   ].join('\n');
 }

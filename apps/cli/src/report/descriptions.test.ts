@@ -37,12 +37,16 @@ const PROOF: VerifyReport = {
         ['east', 2],
         ['west', 3],
       ]),
+      bytes: new Map([
+        ['east', 1_000],
+        ['west', 1_500],
+      ]),
       digests: new Map([
         ['east', 'aa'],
         ['west', 'bb'],
       ]),
     },
-    { bucket: '01', rows: new Map([['east', 4]]), digests: new Map([['east', 'cc']]) },
+    { bucket: '01', rows: new Map([['east', 4]]), bytes: new Map([['east', 234]]), digests: new Map([['east', 'cc']]) },
   ],
   settledCount: 0,
   differentCount: 0,
@@ -91,6 +95,7 @@ describe('what verify says', () => {
         "00 | 2 | 3 | aa | bb",
         "01 | 4 | 0 | cc",
         "Equal as of 2026-11-22T10:00:00.000Z.",
+        "What clients wrote, by the formula of Table Storage: east 1,234 bytes, west 1,500 bytes.",
         "Read 9 rows and 3 conflicts in 2.3 s; requests: east 5, west 6.",
       ]
     `);

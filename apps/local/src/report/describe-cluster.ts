@@ -1,4 +1,5 @@
-import { chmod, writeFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
+import { chmod, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Cluster, type ClusterEvent, inventoryOf, type Region } from '@tandem/local-cluster';
 import Table from 'cli-table3';
@@ -124,10 +125,43 @@ const OWNER_ONLY = 0o600;
 
 /** Tells the `tandem` command where the regions of this machine are. Resolves to the file. */
 export async function writeInventory(cluster: Cluster): Promise<string> {
-  const text = JSON.stringify(inventoryOf(cluster), undefined, 2);
+  const { regions, ...others } = inventoryOf(cluster);
+  const own = regions.map((region) => ({
+    ...region,
+    processes: processesFile(cluster, region.name),
+  }));
+  const text = JSON.stringify({ ...others, regions: own }, undefined, 2);
   const file = join(cluster.dataFolder, FILE);
   await writeFile(file, `${text}\n`, { mode: OWNER_ONLY });
   // One that was there keeps its mode.
   await chmod(file, OWNER_ONLY);
   return file;
+}
+
+function processesFile({ dataFolder }: Pick<Cluster, 'dataFolder'>, region: string): string {
+  return resolve(dataFolder, `${region}.pids`);
+}
+
+/**
+ * Writes down which processes a region is now, so that a person can end them with one command: all that a loss may end
+ * with SIGKILL, which is all but its tables. One that is gone is no longer there: its number may be another's.
+ */
+export function writeProcesses(cluster: Pick<Cluster, 'dataFolder' | 'regions'>): void {
+  for (const { name, api, tableEndpoint, replicator, broker } of cluster.regions) {
+    const pids = [api, tableEndpoint, replicator, broker].flatMap(({ pid }) => pid ?? []);
+    const file = processesFile(cluster, name);
+    try {
+      writeFileSync(file, pids.map((pid) => `${pid}\n`).join(''));
+    } catch (error) {
+      // A disk that is full is no reason to end the regions.
+      console.error(`What runs of ${name} cannot be written to ${file}: ${String(error)}`);
+    }
+  }
+}
+
+/** When they are stopped, the numbers are whoever's gets them next. */
+export async function forgetProcesses(
+  cluster: Pick<Cluster, 'dataFolder' | 'regions'>,
+): Promise<void> {
+  for (const { name } of cluster.regions) await rm(processesFile(cluster, name), { force: true });
 }

@@ -5,7 +5,7 @@ import type { Cluster, Region } from '@tandem/local-cluster';
 import { expect, onTestFinished, test } from 'vitest';
 import { writeInventory } from './describe-cluster.ts';
 
-test('the inventory names every region with what a command needs to reach it', async () => {
+test('the inventory names every region with what a command needs to reach it, and to lose it', async () => {
   const dataFolder = await mkdtemp(join(tmpdir(), 'tandem-inventory-'));
   onTestFinished(() => rm(dataFolder, { recursive: true }));
   const addresses = {
@@ -31,6 +31,7 @@ test('the inventory names every region with what a command needs to reach it', a
         serviceBusAdministration: addresses.brokerAdmin,
         api: addresses.api,
         replicator: addresses.replicator,
+        processes: join(dataFolder, 'east.pids'),
       },
     ],
     trafficManager: trafficManagerUrl,

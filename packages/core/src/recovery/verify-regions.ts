@@ -1,9 +1,11 @@
 import { chunk, forEachBounded } from '../concurrency/bounded.ts';
+import { decodeOpenId } from '../entity-kind/open-id.ts';
+import { rowBytes } from '../limits/row-size.ts';
 import { ROWS_PER_TRANSACTION_MAX } from '../limits/table-limits.ts';
 import type { Horizons } from '../model/horizons.ts';
 import type { RecoveryRegion, ScannedRow } from '../ports/recovery-region.ts';
 import { mayBeGone, readTombstones } from '../retention/retention-horizon.ts';
-import type { EntityState } from '../state/entity-state.ts';
+import { type EntityState, isAlive } from '../state/entity-state.ts';
 import {
   type Difference,
   describeDifference,
@@ -202,6 +204,8 @@ export interface BucketComparison {
   readonly bucket: string;
   /** By region. */
   readonly rows: ReadonlyMap<string, number>;
+  /** By region: what clients have written, by the formula of `rowBytes`, without what replication keeps beside. */
+  readonly bytes: ReadonlyMap<string, number>;
   /** By region. */
   readonly digests: ReadonlyMap<string, string>;
   readonly damaged: readonly DamagedRow[];
@@ -242,6 +246,7 @@ export async function compareBucket(
   return {
     bucket,
     rows: new Map(readers.map((reader) => [reader.region, reader.count()])),
+    bytes: new Map(readers.map((reader) => [reader.region, reader.bytes()])),
     digests: new Map(readers.map((reader) => [reader.region, reader.digest()])),
     damaged,
   };
@@ -254,6 +259,7 @@ interface Reader {
   take(damaged: DamagedRow[]): string;
   advance(): Promise<void>;
   count(): number;
+  bytes(): number;
   digest(): string;
 }
 
@@ -266,6 +272,7 @@ function createReader(
   const digest = createDigest();
   let head: ScannedRow | undefined;
   let count = 0;
+  let bytes = 0;
   return {
     region,
     head: () => head,
@@ -280,6 +287,7 @@ function createReader(
       const text = stateText(head.row.state);
       digest.update(`${head.rowKey}\n${text}\n`);
       count += 1;
+      bytes += clientBytes(head.row.entityId, head.row.state);
       return text;
     },
     async advance() {
@@ -287,8 +295,19 @@ function createReader(
       head = next.done === true ? undefined : next.value;
     },
     count: () => count,
+    bytes: () => bytes,
     digest: () => digest.hex(),
   };
+}
+
+/** A tombstone holds nothing of a client, and a field that was taken away neither. */
+function clientBytes(entityId: string, state: EntityState): number {
+  if (!isAlive(state)) return 0;
+  const { partitionKey = '', rowKey = entityId } = decodeOpenId(entityId) ?? {};
+  const fields = [...state.fields].flatMap(([name, { value }]) =>
+    value === null ? [] : [[name, value] as const],
+  );
+  return rowBytes(partitionKey, rowKey, new Map(fields));
 }
 
 function leastKey(keys: readonly (string | undefined)[]): string | undefined {

@@ -195,7 +195,11 @@ function isAlive(pid: number): boolean {
 export function inventoryOf({
   regions,
   trafficManagerUrl,
-}: Pick<Cluster, 'regions' | 'trafficManagerUrl'>): object {
+}: Pick<Cluster, 'regions' | 'trafficManagerUrl'>): {
+  readonly version: 1;
+  readonly regions: readonly { readonly name: string; readonly [key: string]: string }[];
+  readonly trafficManager: string;
+} {
   return {
     version: 1,
     regions: regions.map(({ name, addresses }) => ({

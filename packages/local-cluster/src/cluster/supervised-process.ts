@@ -28,9 +28,12 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Loca
     onEvent({ kind: 'ready', process: program.name, durationMs });
   };
 
-  const startAgain = async (policy: RestartPolicy): Promise<void> => {
+  const startAgain = async (policy: RestartPolicy, isFirstKilled: boolean): Promise<void> => {
+    let isKilled = isFirstKilled;
     while (!stopping.aborted) {
-      const decision = decideRestart(policy, history, performance.now() - startedMs);
+      const livedMs = performance.now() - startedMs;
+      const decision = decideRestart(policy, history, { livedMs, isKilled });
+      isKilled = false;
       if (decision.kind === 'give-up') {
         onEvent({ kind: 'given-up', process: program.name, tries: decision.tries });
         return;
@@ -54,9 +57,9 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Loca
   const inner = createLocalProcess({
     program,
     logFile,
-    onUnexpectedEnd: (_end, message) => {
+    onUnexpectedEnd: ({ signal }, message) => {
       onEvent({ kind: 'ended', process: program.name, message });
-      if (restart !== undefined) void startAgain(restart);
+      if (restart !== undefined) void startAgain(restart, signal === 'SIGKILL');
     },
   });
 
@@ -89,6 +92,11 @@ export interface RestartPolicy {
   readonly delayMsFirst: number;
   readonly delayMsMax: number;
   readonly steadyMs: number;
+  /**
+   * Is how long one stays down that somebody killed: for as long as people watch what its loss is like. By default as
+   * long as one that ended by itself.
+   */
+  readonly killedMs?: number;
 }
 
 export const RESTART_POLICY: RestartPolicy = {
@@ -107,14 +115,21 @@ type RestartDecision =
   | { readonly kind: 'restart'; readonly delayMs: number; readonly history: RestartHistory }
   | { readonly kind: 'give-up'; readonly tries: number };
 
+/** Is how a process ended, and after how long. */
+interface End {
+  readonly livedMs: number;
+  readonly isKilled: boolean;
+}
+
 export function decideRestart(
   policy: RestartPolicy,
   history: RestartHistory,
-  livedMs: number,
+  { livedMs, isKilled }: End,
 ): RestartDecision {
   const tries = livedMs >= policy.steadyMs ? 0 : history.tries;
   if (tries >= policy.triesMax) return { kind: 'give-up', tries };
-  const delayMs = Math.min(policy.delayMsFirst * 2 ** tries, policy.delayMsMax);
+  const ownMs = Math.min(policy.delayMsFirst * 2 ** tries, policy.delayMsMax);
+  const delayMs = isKilled ? (policy.killedMs ?? ownMs) : ownMs;
   return { kind: 'restart', delayMs, history: { tries: tries + 1 } };
 }
 

@@ -222,7 +222,7 @@ function signed(ms: number): string {
   return `${text} s ${ms < 0 ? 'behind' : 'ahead of'} this machine`;
 }
 
-function directionsHtml(regions: readonly RegionView[], nowMs: number): Html {
+export function directionsHtml(regions: readonly RegionView[], nowMs: number): Html {
   return html`<table><thead><tr><th scope="col">From</th><th scope="col">To</th><th scope="col" class="number">Lag</th><th scope="col" class="number">Owed</th><th scope="col" class="number">Oldest owed</th><th scope="col">Peer accepts</th></tr></thead><tbody>${regions.flatMap(
     (from) =>
       regions.flatMap((to) => (to.name === from.name ? [] : [directionHtml({ from, to, nowMs })])),

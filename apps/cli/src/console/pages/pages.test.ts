@@ -237,15 +237,18 @@ describe('the page of tables', () => {
     return harness;
   }
 
-  test('lists those that the command lists, and tells all of one', async () => {
-    const visitor = await visit(await openConsole({}, await createOrders()));
+  test('lists those that the command lists, and tells all of one: policy, rows, bytes and lag', async () => {
+    const opened = await openConsole({}, await createOrders());
+    await opened.look();
+    const visitor = await visit(opened);
     const list = textOf(await visitor.get('/tables?region=east'));
     expect(list).toContain('tandem tables list --region east');
     expect(list).toContain('Orders 0000 row all');
     const one = textOf(await visitor.get('/tables?region=east&table=orders'));
     expect(one).toContain('current');
     expect(one).toContain('Archive: kept for ever');
-    expect(one).toContain('Count its rows in every region');
+    expect(one).toContain('Count its rows and bytes in every region');
+    expect(one).toMatch(/From To Lag .* east west .* west east/);
     const counted = await visitor.post('/recovery/begin', { kind: 'verify', table: 'Orders' });
     expect(textOf(counted)).toContain('tandem verify --table Orders');
     const begged = packed({ table: '--help', region: 'east' });

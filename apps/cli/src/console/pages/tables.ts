@@ -5,6 +5,7 @@ import { dateHtml } from '../layout.ts';
 import type { ConsoleRoutes, ConsoleTools, Visit } from '../page.ts';
 import { argument, optionArgs, shownCommand } from '../run-command.ts';
 import { beginHtml } from './long-run.ts';
+import { directionsHtml } from './overview.ts';
 import { choiceHtml, moreHtml, ROWS_MAX, regionOf, saidHtml, tableHtml, tableOf } from './parts.ts';
 
 const PATH = '/tables';
@@ -92,8 +93,11 @@ async function contentHtml(visit: Visit, tools: ConsoleTools): Promise<Html> {
   const fields = { table, region };
   const own = html`<input type="hidden" name="table" value="${table}">`;
   return html`${said}${linesHtml(run.text)}
-${beginHtml(visit, { kind: 'verify', label: 'Count its rows in every region, and compare them', content: own })}
+${beginHtml(visit, { kind: 'verify', label: 'Count its rows and bytes in every region, and compare them', content: own })}
 ${buttonHtml(visit, { path: '/tables/delete', label: 'Delete it…', fields })} ${buttonHtml(visit, { path: '/tables/restore', label: 'Bring it back…', fields })}
+<h2>Lag</h2>
+<p class="what">All tables go the same way from region to region.</p>
+<div class="scroll" tabindex="0" role="region" aria-label="Directions">${directionsHtml(tools.watch.regions(), tools.clock.nowMs())}</div>
 ${await takenHtml(visit, tools, { table, region })}
 <p><a href="${`${PATH}?${new URLSearchParams({ region }).toString()}`}">All tables of ${region}</a></p>`;
 }
