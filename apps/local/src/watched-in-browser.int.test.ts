@@ -110,7 +110,9 @@ describe.runIf(hasBrowser())('regions that are watched in a browser', () => {
       const command = await page.$eval('#lose-east', ({ textContent }) => textContent);
       await promisify(execFile)('sh', ['-c', command]);
       await west.broker.start();
-      await expect.poll(() => [east.api, east.broker].map(({ pid }) => pid)).toEqual([undefined, undefined]);
+      await expect
+        .poll(() => [east.api, east.broker].map(({ pid }) => pid))
+        .toEqual([undefined, undefined]);
       await untilReads(page, '#verdict', /east takes no traffic[^]*sends clients to west/);
       expect(await sentTo()).toBe('west');
       const inWest = await write(regions.cluster.trafficManagerUrl);

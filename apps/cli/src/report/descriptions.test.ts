@@ -46,7 +46,12 @@ const PROOF: VerifyReport = {
         ['west', 'bb'],
       ]),
     },
-    { bucket: '01', rows: new Map([['east', 4]]), bytes: new Map([['east', 234]]), digests: new Map([['east', 'cc']]) },
+    {
+      bucket: '01',
+      rows: new Map([['east', 4]]),
+      bytes: new Map([['east', 234]]),
+      digests: new Map([['east', 'cc']]),
+    },
   ],
   settledCount: 0,
   differentCount: 0,

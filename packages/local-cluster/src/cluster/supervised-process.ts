@@ -70,15 +70,20 @@ export function createSupervisedProcess(options: SupervisedProcessOptions): Loca
       return inner.pid;
     },
     start,
-    async stop() {
-      const outcome = await inner.stop();
-      if (outcome === 'killed') onEvent({ kind: 'killed', process: program.name });
-      return outcome;
-    },
+    stop: () => stopAndTell(inner, options),
     kill: () => inner.kill(),
     pause: () => inner.pause(),
     resume: () => inner.resume(),
   };
+}
+
+async function stopAndTell(
+  process: LocalProcess,
+  { program, onEvent }: SupervisedProcessOptions,
+): ReturnType<LocalProcess['stop']> {
+  const outcome = await process.stop();
+  if (outcome === 'killed') onEvent({ kind: 'killed', process: program.name });
+  return outcome;
 }
 
 function messageOf(error: unknown): string {
