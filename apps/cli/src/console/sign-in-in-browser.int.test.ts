@@ -105,8 +105,10 @@ describe.runIf(hasBrowser())('a console behind an identity provider, in a browse
     expect(await textOf(page)).toContain('You have left');
     await page.goto(`${origin}/`);
     expect(new URL(page.url()).pathname).toBe('/enter');
-    // The answer to a visit that is over is an error to the browser.
-    expect(complaints.slice(before)).toEqual([expect.stringContaining('401')]);
+    // The answer to a visit that is over is an error to the browser, each time that a page asks for new figures meanwhile.
+    const told = complaints.slice(before);
+    expect(told.length).toBeGreaterThan(0);
+    expect(told.filter((one) => !one.includes('401'))).toEqual([]);
   });
 
   test('says to who may only look why nothing can be pressed', async () => {

@@ -49,7 +49,9 @@ export function describeVerify(report: VerifyReport, { requests, tookMs }: Verif
     ...describeConflictDifferences(report.journals.differences, 'lacking in'),
     ...report.damaged.map(describeDamagedRow),
     verdict(report),
-    `What clients wrote, by the formula of Table Storage: ${held.join(', ')}.`,
+    ...(held.length === 0
+      ? []
+      : [`What clients wrote, by the formula of Table Storage: ${held.join(', ')}.`]),
     `Read ${rows} rows and ${conflicts} conflicts in ${(tookMs / 1_000).toFixed(1)} s; requests: ${cost.join(', ')}.`,
   ].join('\n');
 }

@@ -180,7 +180,7 @@ function sendEndpoint(reply: FastifyReply, monitor: ProfileMonitor, name: string
 }
 
 const STYLE = `
-  :root { color-scheme: light dark; }
+  :root { color-scheme: light dark; background: light-dark(#fff, #121212); }
   body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
   h1 { font-size: 1.3rem; } h2 { font-size: 1.05rem; margin-top: 2rem; }
   .scroll { overflow-x: auto; }
