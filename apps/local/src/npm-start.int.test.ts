@@ -115,15 +115,15 @@ describe('npm start', () => {
   it(
     'with names starts a region of each, all that it prints is of them, and it stops in order when its group gets a SIGINT, as from Ctrl-C',
     async () => {
-      const { npm, portBase, output } = await npmStart('--regions', 'tokyo,oslo');
-      await expect.poll(() => openPorts(portBase), PATIENCE).toHaveLength(14);
+      const { npm, portBase, output } = await npmStart('--regions', 'tokyo,lima,oslo');
+      await expect.poll(() => openPorts(portBase), PATIENCE).toHaveLength(20);
       expect(output()).toContain('Read it in oslo:');
       const [write = '', read = ''] = output().match(/(?:version=.*)?curl .*/g) ?? [];
-      expect(read).toContain(`:${portBase + 20}/`);
+      expect(read).toContain(`:${portBase + 30}/`);
       expect(await runInShell(`${write}\n${read}`)).toMatch(/^version .+\n\{.*"referenceId"/);
       // The folder of the data is not the one where a command looks by itself.
       const [verify = ''] = output().match(/node scripts\/pnpm\.mjs tandem .* verify/) ?? [];
-      expect(await runInShell(verify)).toMatch(/tokyo[^]*oslo/);
+      expect(await runInShell(verify)).toMatch(/tokyo[^]*lima[^]*oslo/);
       const ended = once(npm, 'exit');
       if (npm.pid !== undefined) process.kill(-npm.pid, 'SIGINT');
       await ended;
