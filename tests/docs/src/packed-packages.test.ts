@@ -2,7 +2,7 @@
 // that the README shows, run as a process for each of two regions with what examples/compose sets: in west by the oldest Node that may.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { reserveFreePorts } from '@tandem/local-cluster';
@@ -123,6 +123,10 @@ describeServices(() => installed);
 test('what the README says to type starts it in two regions, and shows in one what was written in the other', async () => {
   const readme = readFileSync(`${ROOT}/README.md`, 'utf8');
   const [, block = ''] = /```sh\n(PATH=[^`]*node orders\.ts[^`]*)```/u.exec(readme) ?? [];
+  // What its readers install besides is large, and no package of ours: it is not installed once more for this.
+  const azurite = `${ROOT}/packages/local-cluster/node_modules/azurite/dist/src/table/main.js`;
+  const command = join(installed.folder, 'node_modules/.bin/azurite-table');
+  writeFileSync(command, `#!/bin/sh\nexec node "${azurite}" "$@"\n`, { mode: 0o755 });
   const ports = await reserveFreePorts(['east', 'west']);
   const here = block
     .replaceAll('7910', String(ports.plan.regions['east']?.api))

@@ -1,10 +1,11 @@
 // What must hold of each public package, asked of its tarball and of the folder into which all of them were installed.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { publint } from 'publint';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { ROOT } from '../guarantees-page.ts';
 import {
   type Installed,
@@ -166,8 +167,10 @@ export function describePackages(installed: () => Installed): void {
   });
 
   test('bring the peer that was forgotten; one of another major is refused by name, and so is one that was left out', async () => {
-    const { folder, tarballs } = installed();
-    const there = join(folder, 'peers');
+    const { tarballs } = installed();
+    // Below no folder that has the peer.
+    const there = mkdtempSync(join(tmpdir(), 'tandem-peers-'));
+    onTestFinished(() => rmSync(there, { recursive: true }));
     mkdirSync(join(there, 'node_modules/@tandem/core'), { recursive: true });
     writeFileSync(join(there, 'package.json'), '{"name":"forgetful","private":true}');
     const core = tarballs.get('core') ?? '';
