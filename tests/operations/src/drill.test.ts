@@ -16,6 +16,13 @@ interface TrafficStatus {
 const readyOf = async (cluster: Cluster, region: string): Promise<Ready> =>
   (await (await fetch(`${cluster.region(region).addresses.api}/health/ready`)).json()) as Ready;
 
+async function untilOut(cluster: Cluster, region: string): Promise<void> {
+  await until(`${region} is out`, async () => {
+    const { reasons } = await readyOf(cluster, region);
+    return reasons.some(({ kind }) => kind === 'out-for-drill') ? true : undefined;
+  });
+}
+
 async function untilServing(cluster: Cluster, decision: string, region: string): Promise<void> {
   const url = `${cluster.trafficManagerUrl}/_traffic-manager/status`;
   await until(`${decision}, ${region}`, async () => {
@@ -73,10 +80,7 @@ describe('tandem drill --region east', () => {
 
   test('I14: east takes no traffic while it cannot catch up, and tandem status says why', async () => {
     const drilling = drillEast(cluster, '--away', '10s', '--return', '3s', '--no-version');
-    await until('east is out', async () => {
-      const { reasons } = await readyOf(cluster, 'east');
-      return reasons.some(({ kind }) => kind === 'out-for-drill') ? true : undefined;
-    });
+    await untilOut(cluster, 'east');
     // What west writes from now on does not arrive.
     await cluster.region('east').broker.kill();
     const run = await drilling;
@@ -118,9 +122,11 @@ test('an early fail-back, the gate switched off, shows stale reads', async () =>
   });
   onTestFinished(() => cluster.stop());
   await untilServing(cluster, 'online', 'east');
-  // What west writes does not arrive; nothing but the gate would hold east back.
+  const drilling = drillEast(cluster, '--away', '5s', '--return', '60s', '--no-version');
+  await untilOut(cluster, 'east');
+  // What west writes from now on does not arrive; nothing but the gate would hold east back.
   await cluster.region('east').broker.kill();
-  const run = await drillEast(cluster, '--away', '1s', '--return', '60s', '--no-version');
+  const run = await drilling;
   expect(run.code, run.output).toBe(3);
   expect(run.json['failBackMs'], run.output).toEqual(expect.any(Number));
   const { stale } = run.json['counts'] as { stale: number };
