@@ -76,6 +76,9 @@ test('four billion items are no more than the bytes that hold them, whatever els
   const arrays = Array.from({ length: 1_000 }, () => claiming(0xf0, 10_000, [NULLS])).flat();
   for (const value of [claiming(0xf0, 0xff_ff_ff_ff, [NULLS]), claiming(0xd0, 1_000, arrays)]) {
     expect(codec.message.decode(section(VALUE, value))).not.toHaveProperty('body');
+    // A header behind it does not make it the broker's.
+    const disguised = Buffer.concat([section(VALUE, value), section(0x70, [0x45])]);
+    expect(codec.message.decode(disguised)).not.toHaveProperty('body');
   }
 });
 

@@ -14,7 +14,7 @@ const bounded = new WeakSet<Reader>();
 
 /**
  * Lets no message end a process or hold it up by what it says of itself. rhea reads as many items of a list, a map or an
- * array as are claimed: 30 bytes that claim four billion items, which a broker passes on unread where they are a body, took
+ * array as are claimed: 13 bytes that claim four billion items, which a broker passes on unread where they are a body, took
  * all memory, and a claim of some millions took a second. What it cannot read it throws out of the connection, with all the
  * other messages of that; and the broker gives the message again. So there are never more items than bytes, and a message that
  * cannot be read comes as the sections that the broker wrote: without a body, to be refused by a name as any other.
@@ -61,7 +61,7 @@ const FOOTER = 0x78;
 /** Of its constructor the upper half says how long a value is. */
 const WIDTHS: Readonly<Record<number, number>> = { 4: 0, 5: 1, 6: 2, 7: 4, 8: 8, 9: 16 };
 
-/** Returns where the sections of a message end, and those among them that its broker writes: header and annotations. */
+/** Returns where the sections of a message end, and those at its begin that its broker writes: header and annotations. */
 function findSections(bytes: Buffer): { readonly end: number; readonly brokersEnd: number } {
   let end = 0;
   let brokersEnd = 0;
@@ -71,8 +71,9 @@ function findSections(bytes: Buffer): { readonly end: number; readonly brokersEn
     if (!isSection || code < HEADER || code > FOOTER) break;
     const next = endOfValue(bytes, end + 3);
     if (next === undefined || next > bytes.length) break;
+    // One of the same kind behind a body is whoever's sent it, and has the body before it.
+    if (code <= MESSAGE_ANNOTATIONS && brokersEnd === end) brokersEnd = next;
     end = next;
-    if (code <= MESSAGE_ANNOTATIONS) brokersEnd = end;
   }
   return { end, brokersEnd };
 }
