@@ -1,7 +1,7 @@
 // The same for a project whose tests have Docker anyway: the emulator is a container of its own, as it is for programs that
 // are not of Node. EMULATOR_IMAGE names the image, as `node scripts/docker/build-images.mjs` has built it:
 //
-//     EMULATOR_IMAGE=tandem-servicebus-emulator:dev vitest run
+//     EMULATOR_IMAGE=tandem-servicebus-emulator:dev vitest run --exclude '**/dist/**'
 import { ServiceBusClient } from '@azure/service-bus';
 import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

@@ -5,6 +5,7 @@ import { runCommand } from './run/run-command.ts';
 
 const EXAMPLE = resolve(import.meta.dirname, '../../../examples/queue-test');
 const VITEST = join(EXAMPLE, 'node_modules/vitest/vitest.mjs');
+const DEADLINES = ['--testTimeout', '60000', '--hookTimeout', '60000'];
 const RUN_MS_MAX = 300_000;
 
 test.runIf(process.env['E2E_BACKEND'] === 'containers')(
@@ -12,10 +13,13 @@ test.runIf(process.env['E2E_BACKEND'] === 'containers')(
   async () => {
     const { exitCode, output } = await runCommand(
       process.execPath,
-      [VITEST, 'run', '--root', EXAMPLE, '--testTimeout', '60000', '--hookTimeout', '60000'],
+      [VITEST, 'run', '--root', EXAMPLE, '--exclude', '**/dist/**', ...DEADLINES],
       {
         env: {
           EMULATOR_IMAGE: `tandem-servicebus-emulator:${process.env['E2E_TAG'] ?? ''}`,
+          // Ports are published on loopback alone, which is not what testcontainers asks where this machine is a
+          // container itself.
+          TESTCONTAINERS_HOST_OVERRIDE: '127.0.0.1',
           // What would clear up after it is one more image that must be pulled.
           TESTCONTAINERS_RYUK_DISABLED: 'true',
         },
