@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { decodeChangeSet } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { createServiceBusReceiver } from '@tandem/messaging';
@@ -62,12 +63,25 @@ async function start(environment: Readonly<Record<string, string>>) {
   return { ...service, origin: `http://127.0.0.1:${service.port}` };
 }
 
+const ATTEMPTS_MAX = 10;
+const AGAIN_MS = 2_000;
+
+/** Asks again where it was told to, as clients do: the process of the tests is late on a busy machine. */
+async function ask(url: string, init?: RequestInit): Promise<Response> {
+  for (let attempt = 1; ; attempt += 1) {
+    const response = await fetch(url, init);
+    if (response.status !== 503 || attempt === ATTEMPTS_MAX) return response;
+    if (!(await response.clone().text()).includes('/problems/overloaded')) return response;
+    await setTimeout(AGAIN_MS);
+  }
+}
+
 const put = (
   url: string,
   body: object,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<Response> =>
-  fetch(url, {
+  ask(url, {
     method: 'PUT',
     body: JSON.stringify(body),
     headers: { 'content-type': 'application/json', ...headers },
@@ -75,7 +89,7 @@ const put = (
 
 const QUEUED = { prefer: 'ack=queued, wait=10' };
 
-const statusOf = async (url: string): Promise<number> => (await fetch(url)).status;
+const statusOf = async (url: string): Promise<number> => (await ask(url)).status;
 
 function tablesOf(account: Azurite) {
   const store = openStore(account.connectionString);
@@ -115,9 +129,9 @@ describe('a region on its own', () => {
     expect(await outboxLength(azurite)).toBe(0);
 
     const second = await start(ALONE);
-    const read = await fetch(`${second.origin}/customers/${id}`);
+    const read = await ask(`${second.origin}/customers/${id}`);
     expect(await read.json()).toEqual({ customerId: id, ...ADA });
-    expect((await fetch(`${second.origin}/customers/${id}`, { method: 'DELETE' })).status).toBe(
+    expect((await ask(`${second.origin}/customers/${id}`, { method: 'DELETE' })).status).toBe(
       204,
     );
     await expect.poll(() => outboxLength(azurite)).toBe(0);
@@ -137,7 +151,7 @@ describe('a region on its own', () => {
     const service = await start({ ...ALONE, STORAGE_CONNECTION: gone.connectionString });
     const { origin } = service;
     expect(await statusOf(`${origin}/health/live`)).toBe(200);
-    const ready = await fetch(`${origin}/health/ready`);
+    const ready = await ask(`${origin}/health/ready`);
     expect(ready.status).toBe(503);
     expect(await ready.json()).toMatchObject({ reasons: [{ kind: 'starting' }] });
     const refused = await put(`${origin}/customers/${crypto.randomUUID()}`, ADA);
@@ -150,7 +164,7 @@ describe('a region on its own', () => {
     expect((await put(`${origin}/customers/${crypto.randomUUID()}`, ADA)).status).toBe(201);
 
     await back.stop();
-    const lost = await fetch(`${origin}/health/ready`);
+    const lost = await ask(`${origin}/health/ready`);
     expect(lost.status).toBe(503);
     expect(await lost.json()).toMatchObject({ reasons: [{ kind: 'store-not-answering' }] });
     expect(await statusOf(`${origin}/customers?limit=1`)).toBe(503);
