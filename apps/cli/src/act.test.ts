@@ -3,8 +3,8 @@ import { createSeededRandomness, createVirtualClock } from '@tandem/core/memory'
 import { Command } from 'commander';
 import { describe, expect, test } from 'vitest';
 import { createCli, type Outcome } from './act.ts';
+import { NotFoundError, UsageError } from './exit-codes.ts';
 import type { Io } from './io.ts';
-import { NotFoundError, UsageError } from './usage-error.ts';
 
 /** Runs `tandem thing list` with that work. */
 async function run(

@@ -1,12 +1,28 @@
-import { AppError } from '@tandem/core';
+import {
+  AppError,
+  type Catalogue,
+  catalogKind,
+  currentTable,
+  type EntityKind,
+  formatGeneration,
+  localRowsKind,
+  openTableId,
+  rowsKind,
+  type TableGeneration,
+  tableKeyOf,
+} from '@tandem/core';
+import { readTables } from '@tandem/storage';
 import type { Command } from 'commander';
-import { EXIT, type ExitCode, exitCodeOf } from './exit-codes.ts';
+import { EXIT, type ExitCode, exitCodeOf, NotFoundError, UsageError } from './exit-codes.ts';
 import type { Io } from './io.ts';
-import { chooseKind, findKind, takesClientTables } from './regions/choose-kind.ts';
-import { findClientTable } from './regions/find-client-table.ts';
+import {
+  type ClientTable,
+  chooseKind,
+  findKind,
+  takesClientTables,
+} from './regions/choose-kind.ts';
 import { escapeLines, indentRest, toJsonLine } from './report/escape-text.ts';
 import { type CommonOptions, createSession, type Session } from './session.ts';
-import { NotFoundError, UsageError } from './usage-error.ts';
 
 /** What a command has to say: to a person, to a program, and as an exit code. */
 export interface Outcome {
@@ -138,4 +154,59 @@ function print(command: string, outcome: Outcome | Failure, { io, isJson }: Prin
 function nameOf(command: Command): string {
   const { parent } = command;
   return parent?.parent ? `${nameOf(parent)} ${command.name()}` : command.name();
+}
+
+/**
+ * Finds the table that a name stands for: of the catalogues that can be read the highest generation, one that lives
+ * before one that was deleted. Throws `UsageError` where none knows the name.
+ */
+async function findClientTable(
+  session: Session,
+  name: string,
+): Promise<{ readonly kind: EntityKind; readonly table: ClientTable }> {
+  const key = readKey(name);
+  const { regions } = await session.inventory();
+  const all: TableGeneration[] = [];
+  const silent: string[] = [];
+  for (const region of regions) {
+    const catalogue = await readCatalogueOf(session, region.name);
+    if (catalogue === undefined) silent.push(region.name);
+    all.push(...(catalogue?.get(key) ?? []));
+  }
+  const known = all.toSorted((a, b) => a.generation - b.generation);
+  const found = currentTable(known) ?? known.findLast(({ createdMs }) => createdMs !== undefined);
+  if (found === undefined) {
+    const unread = silent.length === 0 ? '' : ` Without an answer: ${silent.join(', ')}.`;
+    throw new UsageError(`No catalogue has a table "${name}".${unread}`);
+  }
+  return {
+    kind: found.replicate === 'none' ? localRowsKind : rowsKind,
+    table: {
+      name: found.name,
+      policy: found.policy,
+      tableId: openTableId(key, formatGeneration(found.rowsOf)),
+    },
+  };
+}
+
+/** What is no name of a table is none of a kind either. */
+function readKey(name: string): string {
+  try {
+    return tableKeyOf(name);
+  } catch (error) {
+    if (!(error instanceof AppError)) throw error;
+    chooseKind(name);
+    throw error;
+  }
+}
+
+/** Returns undefined for a region that does not answer, or has no catalogue. */
+async function readCatalogueOf(session: Session, region: string): Promise<Catalogue | undefined> {
+  try {
+    return await readTables({ store: (await session.of(catalogKind).openAsIs(region)).store });
+  } catch (error) {
+    const isAway = error instanceof AppError && (error.retryable || error.code === 'TABLE_MISSING');
+    if (isAway) return undefined;
+    throw error;
+  }
 }

@@ -1,5 +1,7 @@
 import type { AppError, AppErrorCode, VerifyReport } from '@tandem/core';
 
+// How a command ends that cannot do what it was asked: the errors of the operator, and the codes for scripts.
+
 /** Documented in docs/cli.md; scripts rely on them. */
 export const EXIT = {
   ok: 0,
@@ -48,4 +50,20 @@ export function exitCodeOf(error: AppError): ExitCode {
 export function exitCodeOfProof({ isEqual, damaged, journals }: VerifyReport): ExitCode {
   if (isEqual) return EXIT.ok;
   return damaged.length + journals.damagedCount > 0 ? EXIT.damaged : EXIT.finding;
+}
+
+/** Says that what the operator asked for cannot be meant, and what can. */
+export class UsageError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'UsageError';
+  }
+}
+
+/** Says that what the operator named is nowhere: well formed, and of nothing that there is. */
+export class NotFoundError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'NotFoundError';
+  }
 }

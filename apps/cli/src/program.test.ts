@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { findInventory } from './inventory/find-inventory.ts';
+import { findInventory } from './inventory/inventory.ts';
 import { createCliHarness } from './testing/cli-harness.ts';
 
 const folders: string[] = [];

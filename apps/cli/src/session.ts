@@ -1,13 +1,12 @@
 import { type EntityKind, holdLeases } from '@tandem/core';
-import { findInventory } from './inventory/find-inventory.ts';
-import type { Inventory, InventoryRegion } from './inventory/inventory.ts';
+import { UsageError } from './exit-codes.ts';
+import { findInventory, type Inventory, type InventoryRegion } from './inventory/inventory.ts';
 import type { Io, WorkIo } from './io.ts';
 import { type ClientTable, chooseKind } from './regions/choose-kind.ts';
 import { LOOKING_MS_MAX, WRITING_MS_MAX } from './regions/patience.ts';
 import { type CliRegion, openCliRegion } from './regions/region.ts';
 import { escapeValue } from './report/escape-text.ts';
 import { createProgress, type Progress } from './report/progress.ts';
-import { UsageError } from './usage-error.ts';
 
 /** Options that every command takes. */
 export interface CommonOptions {

@@ -2,6 +2,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { JudgeRequest } from '@tandem/core';
 import type { ProcessReadiness } from '@tandem/region';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
+import { ImportReportLine } from './bulk/import-customers.ts';
 import type { Pace } from './bulk/pace.ts';
 import type { CustomerService } from './customers/customer-service.ts';
 import {
@@ -39,7 +40,6 @@ import {
   telemetryPlugin,
 } from './plugins/request-log.ts';
 import { BatchAnswer } from './routes/batch.ts';
-import { ImportReportLine } from './routes/bulk-schema.ts';
 import { customerRoutes } from './routes/customers.ts';
 import { CustomerAnswer, CustomerPage, ListedCustomer } from './routes/customers-schema.ts';
 import { healthRoutes, LiveAnswer, ReadyAnswer } from './routes/health.ts';

@@ -18,9 +18,13 @@ import {
   toTable,
 } from './report/demo-report.ts';
 import { createProgress, type Progress } from './report/progress.ts';
-import { runFailOver } from './run/run-fail-over.ts';
-import { runPlain } from './run/run-plain.ts';
-import { customersTarget, ordersTarget, type Target } from './run/targets.ts';
+import {
+  customersTarget,
+  ordersTarget,
+  runFailOver,
+  runPlain,
+  type Target,
+} from './run/run-demo.ts';
 
 const EXIT_NOT_EQUAL = 1;
 const EXIT_USAGE = 2;

@@ -1,5 +1,10 @@
 // The process: arguments, signals and exit codes. `npm start` and `pnpm dev` run it.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import {
+  EXIT_WITH_PARENT,
   LocalClusterError,
   listenForStop,
   PROBING_DEFAULT,
@@ -8,7 +13,6 @@ import {
 } from '@tandem/local-cluster';
 import { type LocalOptions, readOptions } from './options/read-options.ts';
 import { describeCluster, describeEvent } from './report/describe-cluster.ts';
-import { startConsole } from './start-console.ts';
 import { startRegions } from './start-regions.ts';
 
 const EXIT_FAILED = 1;
@@ -65,6 +69,45 @@ async function run(options: LocalOptions): Promise<void> {
   console.log('Stopping.');
   await regions.stop();
   console.log('Stopped.');
+}
+
+// The console beside the regions: a process of its own, so that it shows also that everything else is gone. What it
+// says goes to the terminal and into no log, since its link lets whoever reads it in.
+
+interface LocalConsole {
+  /** Resolves when it is gone. */
+  stop(): Promise<void>;
+}
+
+const STOP_MS_MAX = 10_000;
+
+/** Starts it, and does not wait: it prints its link when it listens. One that ends by itself has said why. */
+function startConsole({
+  inventory,
+  port,
+}: {
+  /** Is the file that says where the regions are. */
+  readonly inventory: string;
+  readonly port: number;
+}): LocalConsole {
+  const main = fileURLToPath(import.meta.resolve('@tandem/cli/main'));
+  const args = ['--regions', inventory, 'console', '--port', String(port)];
+  const child = spawn(process.execPath, ['--import', EXIT_WITH_PARENT, main, ...args], {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  // One that cannot be started is told of, and leaves the regions running.
+  const ended = once(child, 'exit').catch((error: unknown) =>
+    console.error(`The console could not be started: ${String(error)}`),
+  );
+  return {
+    async stop() {
+      if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+      const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS_MAX);
+      child.kill('SIGTERM');
+      await ended;
+      clearTimeout(timer);
+    },
+  };
 }
 
 process.exitCode = await main();

@@ -13,9 +13,14 @@ import { addRequestRules, pathOfTarget, sendProblem } from './http/problem.ts';
 import { proxyPlugin } from './http/proxy-plugin.ts';
 import { STATUS_PREFIX, statusPlugin } from './http/status-plugin.ts';
 import { createProfile, type Transition } from './monitoring/profile.ts';
-import { createProfileMonitor, type ProfileMonitor } from './monitoring/profile-monitor.ts';
+import {
+  createProfileMonitor,
+  createSharedLookup,
+  type ProfileMonitor,
+  probeEndpoint,
+  type ResolveName,
+} from './monitoring/profile-monitor.ts';
 import { createResolver } from './monitoring/resolve-endpoint.ts';
-import { createSharedLookup, probeEndpoint, type ResolveName } from './probing/probe-endpoint.ts';
 import type { TrafficManagerConfig } from './settings/read-config.ts';
 
 const REQUEST_TIMEOUT_MS = 300_000;

@@ -278,8 +278,7 @@ export type { ChangePublisher, MessageSubject, OutboundMessage } from './ports/c
 export type { ChangeReceiver, InboundMessage, OldestMessage } from './ports/change-receiver.ts';
 export type { Clock } from './ports/clock.ts';
 export type { ConflictJournal, UntoldConflict } from './ports/conflict-journal.ts';
-export type { DrillAnswer, DrillClient } from './ports/drill-client.ts';
-export type { DrillSwitch } from './ports/drill-switch.ts';
+export type { DrillAnswer, DrillClient, DrillSwitch } from './ports/drill.ts';
 export type { FragmentKeeper, KeptFragment } from './ports/fragment-keeper.ts';
 export type { Lease } from './ports/lease.ts';
 export type { Outbox, OutboxEntry } from './ports/outbox.ts';

@@ -24,8 +24,7 @@ export {
   type ReservedPorts,
   reserveFreePorts,
 } from './ports/port-plan.ts';
-export type { LocalProcess } from './process/local-process.ts';
-export { EXIT_WITH_PARENT } from './process/program.ts';
+export { EXIT_WITH_PARENT, type LocalProcess } from './process/local-process.ts';
 export {
   brokerConnection,
   endpointConnection,

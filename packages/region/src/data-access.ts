@@ -1,7 +1,16 @@
 // Where a region keeps its tables and whom it sends to, by the setting `Customer.DataAccess`. The container makes
 // only what is chosen.
-import type { ChangePublisher, EntityKind, TableStore } from '@tandem/core';
+import {
+  type ChangePublisher,
+  type Clock,
+  createPeerLink,
+  type EntityKind,
+  type PeerLink,
+  type Randomness,
+  type TableStore,
+} from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
+import type { Logger } from '@tandem/service-kit';
 import { asFunction, asValue, createContainer, InjectionMode } from 'awilix';
 import type { Bus } from './connections.ts';
 import type { DataAccess as DataAccessName, RegionSettings } from './region-settings.ts';
@@ -55,4 +64,32 @@ async function openMemory({ kinds }: DataAccessParts): Promise<DataAccess> {
   const store = createMemoryTableStore();
   await createTables({ store, kinds });
   return { store, publishers: [] };
+}
+
+export interface PeerLinksOptions {
+  /** One for each peer. */
+  readonly publishers: readonly ChangePublisher[];
+  readonly clock: Clock;
+  readonly randomness: Randomness;
+  readonly logger: Logger;
+  readonly settings: Pick<RegionSettings, 'wireVersion'>;
+}
+
+/** Makes a link to every peer, which logs when the peer goes down and when it is back. */
+export function createPeerLinks(options: PeerLinksOptions): readonly PeerLink[] {
+  const { publishers, clock, randomness, logger, settings } = options;
+  return publishers.map((publisher) =>
+    createPeerLink({
+      publisher,
+      clock,
+      randomness,
+      wireVersion: settings.wireVersion,
+      onDown: (peer, error, retryInMs) =>
+        logger.warn(
+          { event: 'peer-down', peer, retryInMs, error },
+          'The queue of a peer accepts nothing; its changes wait in the outbox.',
+        ),
+      onUp: (peer) => logger.info({ event: 'peer-up', peer }, 'The queue of a peer accepts again.'),
+    }),
+  );
 }

@@ -17,9 +17,9 @@ export {
   type WriteReceipt,
 } from './consistency/receipts.ts';
 export type { Reach, Wait } from './consistency/version-gate.ts';
+export { createPeerLinks } from './data-access.ts';
 export { createRegion, openRegion, type Region } from './open-region.ts';
 export { type FoundRegionTable, FREEZE_MS, HOLD_MS, type RegionOpenTable } from './open-tables.ts';
-export { createPeerLinks } from './peer-links.ts';
 export { type PreparedRegion, prepareRegion } from './prepare-region.ts';
 export { type ProcessReadiness, readinessAnswerOf } from './readiness/region-readiness.ts';
 export {

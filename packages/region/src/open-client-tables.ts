@@ -7,6 +7,7 @@ import {
   type StateTableOptions,
   type TableCatalogue,
 } from '@tandem/storage';
+import { createSources } from './connections.ts';
 import {
   type ConsistencyParts,
   createConsistency,
@@ -14,7 +15,6 @@ import {
 } from './consistency/consistency.ts';
 import { createOpenTables, type OpenSpace, type OpenTables, SPACE_KINDS } from './open-tables.ts';
 import type { RegionKinds, RegionSetup } from './region-options.ts';
-import { createSources } from './sources.ts';
 
 export type StatesOptions = Omit<StateTableOptions, 'kind'>;
 

@@ -38,10 +38,9 @@ import {
 import { traceArchive, tracePublisher } from '@tandem/telemetry';
 import { type Acknowledgements, createAcknowledgements } from './consistency/acknowledgements.ts';
 import { createSharedRead } from './consistency/receipts.ts';
-import { type DataAccess, openDataAccess } from './data-access.ts';
+import { createPeerLinks, type DataAccess, openDataAccess } from './data-access.ts';
 import { createDeclared, openClientTables, type StatesOptions } from './open-client-tables.ts';
 import { type FoundRegionTable, type OpenTables, type RegionOpenTable } from './open-tables.ts';
-import { createPeerLinks } from './peer-links.ts';
 import { type PreparedRegion, prepareRegion, retryOpening } from './prepare-region.ts';
 import {
   createProcessReadiness,

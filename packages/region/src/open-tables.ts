@@ -36,12 +36,12 @@ import {
   TABLE_TRUST_MS,
   type TableCatalogue,
 } from '@tandem/storage';
+import { FORWARD_MS_MAX, type Sources } from './connections.ts';
 import type { Acknowledgement, AcknowledgementAsked } from './consistency/acknowledgements.ts';
 import type { Consistency } from './consistency/consistency.ts';
 import { createPlaces, type Places } from './consistency/places.ts';
 import type { ReceiptAnswer, WriteReceipt } from './consistency/receipts.ts';
 import type { Reach, Wait } from './consistency/version-gate.ts';
-import { FORWARD_MS_MAX, type Sources } from './sources.ts';
 
 /**
  * One table of clients in one region, and what callers may ask of the rows that they wrote and saw. Every call throws

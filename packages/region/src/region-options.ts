@@ -19,10 +19,9 @@ import {
 } from '@tandem/service-kit';
 import { environmentNameOf, type tandemSettings } from '@tandem/storage';
 import type { Telemetry } from '@tandem/telemetry';
-import { type Bus, createServiceBus, openStore } from './connections.ts';
+import { type Bus, createServiceBus, type OpenSource, openStore } from './connections.ts';
 import { createQuietLogger } from './quiet-logger.ts';
 import { withOwnKinds } from './region-tables.ts';
-import type { OpenSource } from './sources.ts';
 
 /** Entity kinds, and tables of the catalogue, by the names that a service has for them. */
 export type RegionKinds = Readonly<Record<string, TypedKind | DeclaredTable>>;

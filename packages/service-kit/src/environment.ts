@@ -1,6 +1,7 @@
 import { assert, readPastedText } from '@tandem/core';
 import type { Static, TObject, TSchema } from 'typebox';
 import { Value } from 'typebox/value';
+
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface EnvironmentProblem {
@@ -196,4 +197,11 @@ function textLimits({ minLength, maxLength, pattern, format }: SettingSchema): s
 
 function sourceOf(pattern: string | RegExp): string {
   return typeof pattern === 'string' ? pattern : pattern.source;
+}
+
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[?::1\]?)$/;
+
+/** Whether nobody but this machine can reach the host. */
+export function isLoopback(host: string): boolean {
+  return LOOPBACK.test(host);
 }

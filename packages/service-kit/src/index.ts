@@ -1,6 +1,5 @@
 export * from './environment.ts';
 export * from './logger.ts';
-export * from './loopback.ts';
 export * from './run-service.ts';
 export * from './shutdown.ts';
 export * from './supervise.ts';

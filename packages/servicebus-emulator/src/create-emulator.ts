@@ -9,13 +9,12 @@ import {
   startControlServer,
 } from './control/control-server.ts';
 import { createFaults } from './faults.ts';
-import { type Namespace, openNamespace } from './namespace.ts';
+import { type Namespace, openNamespace, type Tenant } from './namespace.ts';
 import type { TlsIdentity } from './port-server.ts';
 import type { QueueProperties } from './queue/queue-properties.ts';
 import type { SharedAccessKey, SharedAccessRule } from './shared-access-signature.ts';
 import { openLmdbStore } from './store/lmdb-store.ts';
 import { createMemoryStore } from './store/memory-store.ts';
-import type { Tenant } from './tenant.ts';
 
 /** A namespace and the queues to create in it. */
 export interface NamespaceSeed {

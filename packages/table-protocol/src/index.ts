@@ -59,26 +59,24 @@ export {
   SIGNED_IDENTIFIERS_MAX,
   type SignedIdentifier,
 } from './service-xml.ts';
+// Who may do what
 export {
   type Access,
   type AccessRequest,
+  type AccountKeys,
   boxOfRange,
   checkGrant,
+  DATE_WINDOW_MS,
   type Grant,
   hasSharedAccess,
   isInRange,
+  type SignedRequest,
   type StoredPolicy,
   type TableOperation,
   type TableRange,
   verifySharedAccess,
-} from './shared-access.ts';
-// Who may do what
-export {
-  type AccountKeys,
-  DATE_WINDOW_MS,
-  type SignedRequest,
   verifySharedKey,
-} from './shared-key.ts';
+} from './shared-access.ts';
 export {
   errorDocument,
   errorJson,

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { AzureNamedKeyCredential, TableClient } from '@azure/data-tables';
 import { describe, expect, it } from 'vitest';
-import { type SignedRequest, verifySharedKey } from './shared-key.ts';
+import { type SignedRequest, verifySharedKey } from './shared-access.ts';
 
 const KEY = Buffer.from('the key of a test').toString('base64');
 const OTHER = Buffer.from('another key').toString('base64');

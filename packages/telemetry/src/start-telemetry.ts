@@ -1,6 +1,10 @@
 import { describeProblem, readEnvironment } from '@tandem/service-kit';
-import { TELEMETRY_OFF, type TelemetryOptions, type TelemetryStart } from './telemetry.ts';
-import { TelemetryEnvironmentSchema } from './telemetry-environment.ts';
+import {
+  TELEMETRY_OFF,
+  TelemetryEnvironmentSchema,
+  type TelemetryOptions,
+  type TelemetryStart,
+} from './telemetry.ts';
 
 /**
  * Starts what the standard variables ask for; unless they do, nothing, and no library is loaded.

@@ -1,5 +1,6 @@
 import type { Meter, Tracer } from '@opentelemetry/api';
 import type { Environment } from '@tandem/service-kit';
+import { Type } from 'typebox';
 
 export type { Meter, Tracer } from '@opentelemetry/api';
 
@@ -32,3 +33,61 @@ export type TelemetryStart =
   | { readonly kind: 'started'; readonly telemetry: Telemetry }
   /** Has a sentence for each setting that cannot be used. */
   | { readonly kind: 'invalid'; readonly problems: readonly string[] };
+
+export const SAMPLERS = [
+  'always_on',
+  'always_off',
+  'traceidratio',
+  'parentbased_always_on',
+  'parentbased_always_off',
+  'parentbased_traceidratio',
+] as const;
+
+/** Lists the standard variables of OpenTelemetry that are obeyed; those of its OTLP exporters work too. */
+export const TelemetryEnvironmentSchema = Type.Object({
+  OTEL_SDK_DISABLED: Type.Boolean({
+    description: 'Turns all telemetry off, whatever the others say.',
+    default: false,
+  }),
+  OTEL_SERVICE_NAME: Type.Optional(
+    Type.String({ description: 'The name of the service, if another than its own.', minLength: 1 }),
+  ),
+  OTEL_TRACES_EXPORTER: Type.Enum(['none', 'otlp'], {
+    description:
+      'Where traces go: nowhere, or over OTLP (http/json) to OTEL_EXPORTER_OTLP_ENDPOINT.',
+    default: 'none',
+    examples: ['otlp'],
+  }),
+  OTEL_METRICS_EXPORTER: Type.Enum(['none', 'otlp', 'prometheus'], {
+    description: 'Where metrics go: nowhere, over OTLP, or to whoever asks for /metrics.',
+    default: 'none',
+    examples: ['prometheus'],
+  }),
+  OTEL_EXPORTER_PROMETHEUS_HOST: Type.String({
+    description: 'The address on which /metrics is served: never the public one of the service.',
+    default: '127.0.0.1',
+    minLength: 1,
+    examples: ['0.0.0.0'],
+  }),
+  OTEL_EXPORTER_PROMETHEUS_PORT: Type.Integer({
+    description: 'The port on which /metrics is served; 0 takes a free one.',
+    minimum: 0,
+    maximum: 65_535,
+    default: 9_464,
+    examples: [9_464],
+  }),
+  OTEL_TRACES_SAMPLER: Type.Enum([...SAMPLERS], {
+    description:
+      'Which traces are kept. With a parentbased sampler the caller decides for its requests, so that a ' +
+      'client can have all of its own kept, or none.',
+    default: 'traceidratio',
+    examples: ['always_off'],
+  }),
+  OTEL_TRACES_SAMPLER_ARG: Type.Number({
+    description: 'The share of traces that a ratio sampler keeps.',
+    minimum: 0,
+    maximum: 1,
+    default: 1,
+    examples: [0.1],
+  }),
+});

@@ -18,7 +18,7 @@ import {
   writeSettings,
 } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT, UsageError } from '../exit-codes.ts';
 import {
   findNewProblems,
   findSettingProblems,
@@ -29,7 +29,6 @@ import { type CliRegion, type Named, readWireVersion } from '../regions/region.t
 import { escapeValue } from '../report/escape-text.ts';
 import { textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
-import { UsageError } from '../usage-error.ts';
 
 interface ConfigOptions {
   readonly region: string;

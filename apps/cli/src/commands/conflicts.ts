@@ -9,6 +9,7 @@ import {
 } from '@tandem/core';
 import { type Restoration, restoreConflict } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
+import { UsageError } from '../exit-codes.ts';
 import { wholeNumber } from '../option-values.ts';
 import {
   chooseRows,
@@ -24,7 +25,6 @@ import { conflictName } from '../report/describe-verify.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
-import { UsageError } from '../usage-error.ts';
 
 interface ConflictOptions extends RowChoice {
   readonly region: string;

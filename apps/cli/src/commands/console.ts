@@ -14,11 +14,11 @@ import {
   type SignInSettings,
 } from '../console/sign-in.ts';
 import { createRegionWatch, REFRESH_MS } from '../console/watch-regions.ts';
+import { UsageError } from '../exit-codes.ts';
 import type { Inventory } from '../inventory/inventory.ts';
 import { type Io, keepStores } from '../io.ts';
 import { wholeNumber } from '../option-values.ts';
 import { type CommonOptions, createSession, type Session } from '../session.ts';
-import { UsageError } from '../usage-error.ts';
 
 interface ConsoleOptions extends CommonOptions {
   readonly host: string;

@@ -1,12 +1,11 @@
 import type { TableRow } from '@tandem/core';
 import type { DamagedRowFound, DamagedRows, RowAddress } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT, UsageError } from '../exit-codes.ts';
 import { damagedRowsOf } from '../regions/find-damage.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
-import { UsageError } from '../usage-error.ts';
 
 interface RowOptions {
   readonly region: string;

@@ -5,13 +5,12 @@ import {
   readableSetsIn,
 } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT, UsageError } from '../exit-codes.ts';
 import { readLane, withQueue } from '../regions/region.ts';
 import { requireConfirmation } from '../regions/require-confirmation.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
-import { UsageError } from '../usage-error.ts';
 
 interface LetterOptions {
   readonly region: string;

@@ -1,6 +1,7 @@
 import type { QueueViewer } from '@tandem/core';
 import { findAllTraces, forgetEntity } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
+import { NotFoundError } from '../exit-codes.ts';
 import { duration } from '../option-values.ts';
 import {
   nameRow,
@@ -14,7 +15,6 @@ import { openForgetting } from '../regions/open-writer.ts';
 import { withQueue } from '../regions/region.ts';
 import { countTraces, describeForget } from '../report/describe-recovery.ts';
 import type { Session } from '../session.ts';
-import { NotFoundError } from '../usage-error.ts';
 
 interface ForgetCommand extends RowChoice {
   readonly apply: boolean;

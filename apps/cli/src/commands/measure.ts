@@ -2,7 +2,7 @@ import { AppError, catalogKind, rowsKind, TransientError } from '@tandem/core';
 import { createRegion, createServiceBus, type Region, type RegionKinds } from '@tandem/region';
 import { createLogger } from '@tandem/service-kit';
 import type { Cli, Outcome } from '../act.ts';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT, UsageError } from '../exit-codes.ts';
 import {
   type Bill,
   type Billed,
@@ -26,7 +26,6 @@ import { findPeers } from '../regions/open-writer.ts';
 import { readDurationMs, requireQueue } from '../regions/region.ts';
 import { textTable } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
-import { UsageError } from '../usage-error.ts';
 
 interface MeasureCommand {
   readonly for: number;

@@ -1,11 +1,10 @@
 import { plainBodyOf, type QueuedMessage, readableSetsIn } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT, UsageError } from '../exit-codes.ts';
 import { withQueue } from '../regions/region.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
-import { UsageError } from '../usage-error.ts';
 
 interface MessageOptions {
   readonly region: string;

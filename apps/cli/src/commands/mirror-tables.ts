@@ -9,11 +9,11 @@ import {
 } from '@tandem/core';
 import type { Command } from 'commander';
 import type { Cli, Outcome } from '../act.ts';
+import { NotFoundError, UsageError } from '../exit-codes.ts';
 import { openCatalogue } from '../regions/open-writer.ts';
 import { openAccount, openAllForSources, showMirror } from '../regions/plain-accounts.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import type { Session } from '../session.ts';
-import { NotFoundError, UsageError } from '../usage-error.ts';
 
 interface MirrorCommand {
   readonly region: string;

@@ -11,6 +11,7 @@ import {
 } from '@tandem/core';
 import { replayIntoTable, restoreEntities } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
+import { NotFoundError, UsageError } from '../exit-codes.ts';
 import { pointInTime } from '../option-values.ts';
 import { idPrefixOf, readRowId, refuseCatalogue, withRow } from '../regions/choose-kind.ts';
 import { openPeers, openRestoring, requireNamed } from '../regions/open-writer.ts';
@@ -19,7 +20,6 @@ import { requireConfirmation } from '../regions/require-confirmation.ts';
 import { describeReplay, describeReplayPlan } from '../report/describe-recovery.ts';
 import { timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
-import { NotFoundError, UsageError } from '../usage-error.ts';
 
 /** Clocks differ; nobody means to replay what is not written yet. */
 const FUTURE_MS_MAX = 60_000;

@@ -51,7 +51,7 @@ import {
 } from '@tandem/storage';
 import type { Command } from 'commander';
 import type { Cli, Outcome } from '../act.ts';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT, NotFoundError, UsageError } from '../exit-codes.ts';
 import { durationText } from '../option-values.ts';
 import { openCatalogue } from '../regions/open-writer.ts';
 import {
@@ -64,7 +64,6 @@ import { type CliRegion, readDurationMs } from '../regions/region.ts';
 import { requireConfirmation } from '../regions/require-confirmation.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import type { Session } from '../session.ts';
-import { NotFoundError, UsageError } from '../usage-error.ts';
 
 interface ReturnCommand {
   readonly region: string;

@@ -14,7 +14,7 @@ import {
 } from '@tandem/core';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Cli, Outcome } from '../act.ts';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT, NotFoundError, UsageError } from '../exit-codes.ts';
 import { duration, durationText } from '../option-values.ts';
 import { openCatalogue } from '../regions/open-writer.ts';
 import { readDurationMs, readOptionalMs } from '../regions/region.ts';
@@ -22,7 +22,6 @@ import { requireConfirmation } from '../regions/require-confirmation.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
-import { NotFoundError, UsageError } from '../usage-error.ts';
 
 interface TablesOptions {
   readonly region: string;

@@ -26,7 +26,7 @@ import {
 } from '@tandem/storage';
 import { type Command, Option } from 'commander';
 import type { Cli, Outcome } from '../act.ts';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT, NotFoundError, UsageError } from '../exit-codes.ts';
 import { durationText } from '../option-values.ts';
 import { openCatalogue } from '../regions/open-writer.ts';
 import {
@@ -41,7 +41,6 @@ import { requireConfirmation } from '../regions/require-confirmation.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
-import { NotFoundError, UsageError } from '../usage-error.ts';
 
 interface TakeOverOptions {
   readonly region: string;

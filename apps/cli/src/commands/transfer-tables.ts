@@ -20,7 +20,7 @@ import {
 } from '@tandem/storage';
 import { type Command, Option } from 'commander';
 import type { Cli, Outcome } from '../act.ts';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT, NotFoundError, UsageError } from '../exit-codes.ts';
 import { wholeNumber } from '../option-values.ts';
 import { openClientWriter } from '../regions/open-writer.ts';
 import type { CliRegion } from '../regions/region.ts';
@@ -42,7 +42,6 @@ import {
 } from '../transfer/import-rows.ts';
 import { readAccount } from '../transfer/plain-table.ts';
 import { FILE_FORMATS, type FileFormat } from '../transfer/row-files.ts';
-import { NotFoundError, UsageError } from '../usage-error.ts';
 
 interface OtherSide {
   readonly region: string;

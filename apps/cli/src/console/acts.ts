@@ -3,10 +3,11 @@
  * `--apply`, and shows the command; then the same form does it. What can lose something wants the name of the region.
  * Pressed twice, or by two, the second finds what the command finds then.
  */
+
+import { FORM_ROLES, type FormPath, findMissingRole, type Role } from './access.ts';
 import { type Html, html, linesHtml } from './html.ts';
 import { badgeHtml } from './layout.ts';
 import type { ConsoleRoutes, ConsoleTools, Visit } from './page.ts';
-import { FORM_ROLES, type FormPath, findMissingRole, type Role } from './roles.ts';
 import { shownCommand } from './run-command.ts';
 
 export interface Act {

@@ -8,8 +8,8 @@ import {
   type FastifyRequest,
   fastify,
 } from 'fastify';
-import { UsageError } from '../usage-error.ts';
-import { isSame, type LinkAccess, type Visitor } from './access.ts';
+import { UsageError } from '../exit-codes.ts';
+import { FORM_ROLES, findMissingRole, isSame, type LinkAccess, type Visitor } from './access.ts';
 import {
   cookieOf,
   entrancePath,
@@ -41,7 +41,6 @@ import { overviewPage } from './pages/overview.ts';
 import { recoveryPage } from './pages/recovery.ts';
 import { settingsPage } from './pages/settings.ts';
 import { tablesPage } from './pages/tables.ts';
-import { FORM_ROLES, findMissingRole } from './roles.ts';
 import type { SignInAccess } from './sign-in.ts';
 
 export interface ConsoleAppOptions extends ConsoleTools {

@@ -1,8 +1,8 @@
 // The frame of every page, and the small things that all pages say in the same way.
+
+import { ROLES, type Role } from './access.ts';
 import { type Html, html } from './html.ts';
-import { LEVELS, type Level, type Verdict } from './judge-region.ts';
-import type { Dated } from './region-view.ts';
-import { ROLES, type Role } from './roles.ts';
+import { type Dated, LEVELS, type Level, type Verdict } from './judge-region.ts';
 
 export interface NavLink {
   readonly path: string;

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import type { Clock } from '@tandem/core';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { UsageError } from '../usage-error.ts';
+import { UsageError } from '../exit-codes.ts';
 import type { Audit } from './audit.ts';
 import { type CommandRun, type CommandRunner, shownCommand } from './run-command.ts';
 

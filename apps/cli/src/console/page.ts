@@ -1,10 +1,9 @@
 // What a page of the console is given, and how it adds itself.
 import type { Clock } from '@tandem/core';
-import type { Visitor } from './access.ts';
+import type { FormPath, Visitor } from './access.ts';
 import type { Audit } from './audit.ts';
 import type { Html } from './html.ts';
 import type { LongRuns } from './long-runs.ts';
-import type { FormPath } from './roles.ts';
 import type { CommandRunner } from './run-command.ts';
 import type { RegionWatch } from './watch-regions.ts';
 

@@ -16,7 +16,7 @@ import {
   type OpenedConsole,
   openConsole,
 } from '../testing/open-console.ts';
-import { FORM_ROLES, type FormPath, type Role } from './roles.ts';
+import { FORM_ROLES, type FormPath, type Role } from './access.ts';
 import { createSignIn, type SignInAccess } from './sign-in.ts';
 
 const PATHS = Object.keys(FORM_ROLES) as readonly FormPath[];

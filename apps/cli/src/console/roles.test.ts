@@ -12,8 +12,8 @@ import {
   openConsole,
   textOf,
 } from '../testing/open-console.ts';
+import { FORM_ROLES, type FormPath, ROLES, type Role } from './access.ts';
 import { packField } from './acts.ts';
-import { FORM_ROLES, type FormPath, ROLES, type Role } from './roles.ts';
 import { createSignIn, type SignInAccess } from './sign-in.ts';
 
 const HOST = 'console.example.com';

@@ -2,9 +2,8 @@
  * Every use case of the console is a command of `tandem`, run in this process with the arguments that the page shows:
  * so what a page does and what its command does cannot come apart.
  */
-import { EXIT } from '../exit-codes.ts';
+import { EXIT, UsageError } from '../exit-codes.ts';
 import type { Io } from '../io.ts';
-import { UsageError } from '../usage-error.ts';
 
 export interface CommandRun {
   readonly exitCode: number;

@@ -11,9 +11,8 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import type { Clock } from '@tandem/core';
 import { isLoopback } from '@tandem/service-kit';
 import * as oidc from 'openid-client';
-import { UsageError } from '../usage-error.ts';
-import { createVisits, type Visits } from './access.ts';
-import { ROLES, type Role } from './roles.ts';
+import { UsageError } from '../exit-codes.ts';
+import { createVisits, ROLES, type Role, type Visits } from './access.ts';
 
 export interface SignInSettings {
   /** Where people open the console; nothing but scheme, name and port. */

@@ -10,7 +10,7 @@ import {
 } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import type { Command } from 'commander';
-import { UsageError } from '../usage-error.ts';
+import { UsageError } from '../exit-codes.ts';
 
 /** Every entity kind that the shipped replicator carries. */
 export const KINDS: readonly EntityKind[] = [customerKind, catalogKind, rowsKind];

@@ -25,9 +25,9 @@ import {
   type StateTableOptions,
   type TableCatalogue,
 } from '@tandem/storage';
+import { UsageError } from '../exit-codes.ts';
 import type { Io } from '../io.ts';
 import type { Session } from '../session.ts';
-import { UsageError } from '../usage-error.ts';
 import { readPeerNames } from './read-peer-names.ts';
 import type { CliRegion } from './region.ts';
 import { readDurationMs, readSettingText, readWireVersion } from './region.ts';

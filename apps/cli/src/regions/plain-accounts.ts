@@ -17,11 +17,10 @@ import {
   tandemSettings,
 } from '@tandem/storage';
 import type { Outcome } from '../act.ts';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT, UsageError } from '../exit-codes.ts';
 import { durationText } from '../option-values.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import type { Session } from '../session.ts';
-import { UsageError } from '../usage-error.ts';
 import { type CliRegion, readSettingText, readWireVersion } from './region.ts';
 
 /** Returns how a region reaches an account. Throws `UsageError`, naming what is missing. */

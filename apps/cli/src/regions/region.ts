@@ -32,9 +32,9 @@ import {
   readRecordedBucketCount,
   tandemSettings,
 } from '@tandem/storage';
+import { UsageError } from '../exit-codes.ts';
 import type { InventoryRegion } from '../inventory/inventory.ts';
 import type { Io } from '../io.ts';
-import { UsageError } from '../usage-error.ts';
 import { createPatience, type Patience } from './patience.ts';
 
 /** A region as the commands see it. */

@@ -1,6 +1,6 @@
+import { UsageError } from '../exit-codes.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import type { Session } from '../session.ts';
-import { UsageError } from '../usage-error.ts';
 
 export interface Confirmation {
   /** Whose name is to be typed. */

@@ -8,7 +8,7 @@ import { type Clock, newestStamp, publicTimestamp, type TableStore } from '@tand
 import type { OpenPage, OpenRecord, StatusRow, TransferRecord } from '@tandem/storage';
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
-import { UsageError } from '../usage-error.ts';
+import { UsageError } from '../exit-codes.ts';
 import { isEmptyTable, writePlainRows } from './plain-table.ts';
 import { createRowWriter, FILE_FORMATS, type FileFormat, type TransferRow } from './row-files.ts';
 

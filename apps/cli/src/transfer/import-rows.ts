@@ -18,7 +18,7 @@ import {
 } from '@tandem/core';
 import type { OpenTable, StatusRow, TransferRecord } from '@tandem/storage';
 import { checkProperties, TableError } from '@tandem/table-protocol';
-import { UsageError } from '../usage-error.ts';
+import { UsageError } from '../exit-codes.ts';
 import { readPlainPage } from './plain-table.ts';
 import { type FileSource, readRowFile, type SourceRow, type TransferRow } from './row-files.ts';
 

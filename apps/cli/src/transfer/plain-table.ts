@@ -7,8 +7,8 @@ import {
   rowBytes,
   type TableStore,
 } from '@tandem/core';
+import { UsageError } from '../exit-codes.ts';
 import type { WorkIo } from '../io.ts';
-import { UsageError } from '../usage-error.ts';
 import type { SourceRow, TransferRow } from './row-files.ts';
 
 const ENV_REFERENCE = /^env:([A-Za-z_][A-Za-z0-9_]*)$/;

@@ -14,7 +14,7 @@ import {
   TableError,
   typedTextOf,
 } from '@tandem/table-protocol';
-import { UsageError } from '../usage-error.ts';
+import { UsageError } from '../exit-codes.ts';
 import { type CsvField, type CsvRecord, csvLine, readCsv } from './csv.ts';
 
 export const FILE_FORMATS = ['csv', 'ndjson'] as const;

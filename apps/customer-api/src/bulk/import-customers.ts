@@ -1,3 +1,4 @@
+import { type Static, Type } from 'typebox';
 import type { CustomerService } from '../customers/customer-service.ts';
 import {
   IMPORT_FAILURES_MAX,
@@ -10,8 +11,65 @@ import { parseJson } from '../plugins/json-body.ts';
 import { isUnavailable } from '../plugins/problems.ts';
 import { preconditionRequired } from '../preconditions/preconditions.ts';
 import { problemOfOutcome } from '../routes/answer-customer.ts';
-import { ImportLine, type ImportReportLine } from '../routes/bulk-schema.ts';
+import { CustomerBody } from '../routes/customers-schema.ts';
+import {
+  CustomerParams,
+  REFERENCE_LENGTH_MAX,
+  VERSION_LENGTH_MAX,
+} from '../routes/schema-parts.ts';
 import { compileValidator, describeViolations } from '../validation/validator.ts';
+
+const { customerId } = CustomerParams.properties;
+
+/** What an export writes can be imported as it is. */
+const ImportLine = Type.Object(
+  {
+    customerId: Type.Optional(customerId),
+    ...CustomerBody.properties,
+    version: Type.Optional(Type.String({ maxLength: VERSION_LENGTH_MAX })),
+    referenceId: Type.Optional(Type.String({ maxLength: REFERENCE_LENGTH_MAX })),
+  },
+  { additionalProperties: false },
+);
+
+type ImportLine = Static<typeof ImportLine>;
+
+export const ImportReportLine = Type.Object(
+  {
+    line: Type.Optional(Type.Integer({ description: 'The line that failed.' })),
+    status: Type.Optional(Type.Integer({ description: 'Of its problem.' })),
+    problem: Type.Optional(Type.Unsafe<object>({ $ref: 'Problem#' })),
+    settledThrough: Type.Optional(
+      Type.Integer({ description: 'Every line up to it was written, or reported as failed.' }),
+    ),
+    written: Type.Optional(Type.Integer({ description: 'Lines written so far.' })),
+    failed: Type.Optional(Type.Integer({ description: 'Lines reported as failed so far.' })),
+    outcome: Type.Optional(
+      Type.String({
+        enum: ['complete', 'stopped'],
+        description: 'On the last line only. A report without it was cut off.',
+      }),
+    ),
+    stoppedBy: Type.Optional(
+      Type.String({
+        enum: ['failures', 'lines', 'store', 'stopping'],
+        description:
+          'More than 1,000 failed lines; more than 1,000,000 lines; the table does not answer; the ' +
+          'process stops. Go on with the line after settledThrough.',
+      }),
+    ),
+  },
+  {
+    $id: 'ImportReportLine',
+    description: 'One line of the report.',
+    examples: [
+      { settledThrough: 400, written: 399, failed: 1 },
+      { settledThrough: 731, written: 730, failed: 1, outcome: 'complete' },
+    ],
+  },
+);
+
+export type ImportReportLine = Static<typeof ImportReportLine>;
 
 export interface ImportOptions {
   readonly customers: CustomerService;

@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { createPlaces } from '@tandem/region';
 import type { ListFilter } from '@tandem/storage';
 import type { FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
 import {
   type ImportOptions,
   importCustomers,
@@ -21,14 +22,20 @@ import {
 } from '../http/limits.ts';
 import { ProblemError } from '../http/problem.ts';
 import { readIdempotencyKey } from '../idempotency/idempotency-key.ts';
-import { placeHolder } from '../plugins/auth.ts';
+import { placeHolder, requireScope } from '../plugins/auth.ts';
 import { logUnexpected } from '../plugins/problems.ts';
 import { refuseConditions } from '../preconditions/preconditions.ts';
 import { compileValidator } from '../validation/validator.ts';
 import { toListed } from './answer-customer.ts';
-import { exportSchema, importSchema } from './bulk-schema.ts';
 import { type ListedCustomer, readChangedSince } from './customers-schema.ts';
-import { NDJSON } from './schema-parts.ts';
+import {
+  ChangedSince,
+  guardedResponses,
+  IDEMPOTENCY_KEY,
+  NDJSON,
+  ndjsonResponse,
+  tags,
+} from './schema-parts.ts';
 
 export const importRoute: FastifyPluginAsyncTypebox<{
   readonly customers: CustomerService;
@@ -156,3 +163,76 @@ async function* exportCustomers(
     ({ cursor } = page);
   } while (cursor !== undefined);
 }
+
+const LINE_NUMBER_MAX = 1_000_000_000;
+
+const ImportQuery = Type.Object(
+  {
+    firstLine: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: LINE_NUMBER_MAX,
+        default: 1,
+        description:
+          'The number of the first line sent: to go on where an import ended, send the lines ' +
+          'after its last settledThrough, and here the number of the first of them.',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
+
+const ImportHeaders = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({
+      ...IDEMPOTENCY_KEY,
+      description:
+        'Lets lines go without a customerId: it then follows from the key and the number of the ' +
+        'line, so that the same lines may be sent again and make no second customers.',
+    }),
+  ),
+});
+
+const ExportQuery = Type.Object({ ...ChangedSince }, { additionalProperties: false });
+
+const importSchema = {
+  operationId: 'importCustomers',
+  security: requireScope('customers.write'),
+  summary: 'Create or replace customers from lines of JSON, one to a line',
+  description:
+    'Each line is a whole customer, with its `customerId`; what an export wrote can be imported ' +
+    'as it is (`version` and `referenceId` are not used). The table is written while the lines ' +
+    'arrive, and no faster are they read. The answer is a report in lines of JSON, which begins ' +
+    'before the last line is read: what failed and how far it has come. A line that fails stops ' +
+    'nothing. To go on after a break, send the lines after the last `settledThrough`; to send one ' +
+    'again is harmless. Where the region demands preconditions an import only creates.',
+  tags,
+  consumes: [NDJSON],
+  querystring: ImportQuery,
+  headers: ImportHeaders,
+  body: Type.Unsafe<AsyncIterable<Buffer>>({
+    type: 'string',
+    description: 'Lines of JSON in UTF-8, each at most 16 KiB; empty lines count and do nothing.',
+    examples: ['{"customerId":"4f1c9d0e-6a53-4b3e-9f0a-2f6b0c1d7e88","email":"ada@example.com"}\n'],
+  }),
+  response: guardedResponses(['version-malformed', 'unsupported-media-type', 'malformed-json'], {
+    200: ndjsonResponse('ImportReportLine', {
+      description: 'The report. Only a last line with `outcome` tells that it is whole.',
+    }),
+  }),
+};
+
+const exportSchema = {
+  operationId: 'exportCustomers',
+  security: requireScope('customers.read'),
+  summary: 'Read all customers as lines of JSON, one to a line',
+  description:
+    'In the order of the list, each as it is when it is read. Whoever reads slowly slows the ' +
+    'reading of the table. An export that is broken off ends without the last chunk of its ' +
+    'transfer coding, which any client reports as an error.',
+  tags,
+  querystring: ExportQuery,
+  response: guardedResponses(['version-malformed'], {
+    200: ndjsonResponse('ListedCustomer', { description: 'The customers.' }),
+  }),
+};

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createOutageMeter } from '../run/run-fail-over.ts';
+import { createOutageMeter } from '../run/run-demo.ts';
 
 function play(events: readonly [atMs: number, event: 'fault' | 'acknowledged'][]): number {
   let nowMs = 0;

@@ -1,5 +1,9 @@
 // The one place that holds a profile and changes it: probes every enabled endpoint on its own
 // schedule and feeds the outcomes to the pure state machine.
+
+import { type LookupAddress, lookup } from 'node:dns';
+import { request } from 'node:http';
+import type { LookupFunction } from 'node:net';
 import {
   chooseEndpoint,
   type EndpointChoice,
@@ -97,4 +101,93 @@ export function createProfileMonitor(options: ProfileMonitorOptions): ProfileMon
  */
 export function nextProbeDelayMs(probeDurationMs: number, intervalMs: number): number {
   return Math.max(0, intervalMs - probeDurationMs);
+}
+
+export interface ProbeRequest {
+  readonly url: string;
+  readonly timeoutMs: number;
+  readonly lookup: LookupFunction;
+  /** Gives the probe up at once; its outcome then means nothing. */
+  readonly signal: AbortSignal;
+}
+
+const HEALTHY_STATUS = 200;
+
+/**
+ * Probes once. 200 is healthy; any other status (a redirect is not followed), a time-out and a
+ * failed connection are not. Never throws. Each probe opens a connection of its own, as those of
+ * Traffic Manager do: a process that accepts none any more must not look healthy over an old one.
+ */
+export async function probeEndpoint(probe: ProbeRequest): Promise<ProbeOutcome> {
+  const startedAt = performance.now();
+  const timeout = AbortSignal.timeout(probe.timeoutMs);
+  const result = await getStatus(probe, AbortSignal.any([timeout, probe.signal])).then(
+    (status) => ({ ok: status === HEALTHY_STATUS, status }),
+    (error: unknown) => ({
+      ok: false as const,
+      error: timeout.aborted ? `no answer within ${probe.timeoutMs} ms` : describe(error),
+    }),
+  );
+  return { ...result, durationMs: Math.round(performance.now() - startedAt) };
+}
+
+async function getStatus({ url, lookup }: ProbeRequest, signal: AbortSignal): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>();
+  const outgoing = request(url, { agent: false, lookup, signal }, (response) => {
+    // The status decides. The body is read away until the time-out so that the endpoint can finish.
+    response.on('error', reject);
+    response.resume();
+    resolve(response.statusCode ?? 0);
+  });
+  outgoing.on('error', reject);
+  outgoing.end();
+  return promise;
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  return error.message === '' ? code : `${code}: ${error.message}`;
+}
+
+// Looks up the endpoints' names. The operating system answers few questions at once: Node gives it four
+// threads. A name that is gone is answered late, and were every request to a dead endpoint to ask for
+// it, the probes of the living ones would wait behind them until their time-outs.
+type Outcome =
+  | { readonly kind: 'found'; readonly addresses: readonly LookupAddress[] }
+  | { readonly kind: 'failed'; readonly error: NodeJS.ErrnoException };
+
+/** Resolves to all addresses of a name, at least one; never rejects. */
+export type ResolveName = (hostname: string) => Promise<Outcome>;
+
+const askSystem: ResolveName = async (hostname) => {
+  const { promise, resolve } = Promise.withResolvers<Outcome>();
+  lookup(hostname, { all: true }, (error, addresses) =>
+    resolve(error === null ? { kind: 'found', addresses } : { kind: 'failed', error }),
+  );
+  return promise;
+};
+
+/**
+ * A look-up that asks for each name one question at a time: who asks while one is under way shares its
+ * outcome, a failure too. Nothing is remembered beyond that, so a name that comes back is found.
+ */
+export function createSharedLookup(resolveName: ResolveName = askSystem): LookupFunction {
+  const asking = new Map<string, Promise<Outcome>>();
+  const ask = (hostname: string): Promise<Outcome> => {
+    const underWay = asking.get(hostname);
+    if (underWay !== undefined) return underWay;
+    const asked = resolveName(hostname).finally(() => asking.delete(hostname));
+    asking.set(hostname, asked);
+    return asked;
+  };
+  return (hostname, { all }, answer) => {
+    void ask(hostname).then((outcome) => {
+      if (outcome.kind === 'failed') return answer(outcome.error, []);
+      const [first] = outcome.addresses;
+      return all === true || first === undefined
+        ? answer(null, [...outcome.addresses])
+        : answer(null, first.address, first.family);
+    });
+  };
 }

@@ -1,7 +1,7 @@
 import type { LookupAddress, LookupOptions } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { createSharedLookup, type ResolveName } from '../probing/probe-endpoint.ts';
+import { createSharedLookup, type ResolveName } from '../monitoring/profile-monitor.ts';
 
 const ADDRESSES: LookupAddress[] = [
   { address: '192.0.2.1', family: 4 },

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ResolveName } from '../probing/probe-endpoint.ts';
+import type { ResolveName } from '../monitoring/profile-monitor.ts';
 
 /** As many as Node has threads for. */
 const QUESTIONS_AT_ONCE = 4;

@@ -2,7 +2,7 @@ import { expect, onTestFinished } from 'vitest';
 import { buildApp } from '../app.ts';
 import { stopWithin } from '../main.ts';
 import type { EndpointAddress } from '../monitoring/profile.ts';
-import type { ResolveName } from '../probing/probe-endpoint.ts';
+import type { ResolveName } from '../monitoring/profile-monitor.ts';
 import type { TrafficManagerConfig } from '../settings/read-config.ts';
 import { HEALTH_PATH } from './start-endpoint.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { DrillAnswer } from '../ports/drill-client.ts';
+import type { DrillAnswer } from '../ports/drill.ts';
 import { formatStamp } from '../time/stamp.ts';
 import { createDrillTally } from './run-drill.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { isOutForDrill } from '../model/drill-order.ts';
-import type { DrillSwitch } from '../ports/drill-switch.ts';
+import type { DrillSwitch } from '../ports/drill.ts';
 import {
   createDrillWorld,
   type DrillWorld,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { DRILL_MS_MAX, isOutForDrill } from '../model/drill-order.ts';
-import type { DrillClient } from '../ports/drill-client.ts';
+import type { DrillClient } from '../ports/drill.ts';
 import type { VersionVector } from '../state/version-vector.ts';
 import { type Asked, createDrillWorld, PROBING, WORLD_START_MS } from '../testing/drill-world.ts';
 import { formatStamp } from '../time/stamp.ts';

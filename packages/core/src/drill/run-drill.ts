@@ -1,8 +1,7 @@
 import { TerminalError } from '../errors.ts';
 import { DRILL_MS_MAX } from '../model/drill-order.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { DrillAnswer, DrillClient } from '../ports/drill-client.ts';
-import type { DrillSwitch } from '../ports/drill-switch.ts';
+import type { DrillAnswer, DrillClient, DrillSwitch } from '../ports/drill.ts';
 import type { Randomness } from '../ports/randomness.ts';
 import { covers, mergeVectors, type VersionVector } from '../state/version-vector.ts';
 import { type FailOverBounds, failOverBounds, type ProbeSettings } from './predict-drill.ts';

@@ -6,7 +6,7 @@ import type { Notice, ReplicationProgress } from '../model/progress.ts';
 import { scanOutbox } from '../outbound/sweep.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ConflictJournal } from '../ports/conflict-journal.ts';
-import type { DrillSwitch } from '../ports/drill-switch.ts';
+import type { DrillSwitch } from '../ports/drill.ts';
 import type { Outbox } from '../ports/outbox.ts';
 import type { ArchiveKeeper, HorizonRecord } from '../ports/recovery-region.ts';
 import type { RegionHold } from '../ports/region-hold.ts';

@@ -6,8 +6,7 @@ import {
   type VirtualClock,
 } from '../memory/virtual-clock.ts';
 import { type DrillOrder, isOutForDrill } from '../model/drill-order.ts';
-import type { DrillAnswer, DrillClient } from '../ports/drill-client.ts';
-import type { DrillSwitch } from '../ports/drill-switch.ts';
+import type { DrillAnswer, DrillClient, DrillSwitch } from '../ports/drill.ts';
 import type { VersionVector } from '../state/version-vector.ts';
 
 /** What the traffic manager of this world does, unless it is told otherwise. */

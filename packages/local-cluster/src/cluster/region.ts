@@ -1,8 +1,7 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LocalClusterError } from '../local-cluster-error.ts';
-import type { LocalProcess } from '../process/local-process.ts';
-import type { Program } from '../process/program.ts';
+import type { LocalProcess, Program } from '../process/local-process.ts';
 import {
   apiProgram,
   azuriteProgram,

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createLocalProcess, type LocalProcess } from '../process/local-process.ts';
-import type { Program } from '../process/program.ts';
+import { createLocalProcess, type LocalProcess, type Program } from '../process/local-process.ts';
 
 export interface SupervisedProcessOptions {
   readonly program: Program;

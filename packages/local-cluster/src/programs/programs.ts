@@ -2,7 +2,7 @@ import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { azuriteConnectionString } from '@tandem/storage/testing';
 import { LOOPBACK, type PortPlan, type RegionPorts } from '../ports/port-plan.ts';
-import { isReadyEvent, type Program } from '../process/program.ts';
+import { isReadyEvent, type Program } from '../process/local-process.ts';
 
 /** Bounds what a service may still do once it is told to stop. */
 const SHUTDOWN_DEADLINE_MS = '5000';

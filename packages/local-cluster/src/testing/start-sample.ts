@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import { isReadyEvent, type Program } from '../process/program.ts';
+import { isReadyEvent, type Program } from '../process/local-process.ts';
 
 export type Behaviour = 'run' | 'fail' | 'ignore-stop' | 'print-environment';
 

@@ -32,12 +32,11 @@ import {
 } from '@tandem/storage';
 import { type Telemetry, traceApplier, traceArchive, tracePublisher } from '@tandem/telemetry';
 import { asFunction, createContainer, InjectionMode } from 'awilix';
-import { type Bus, openStore } from '../connections.ts';
-import { createPeerLinks } from '../peer-links.ts';
+import { type Bus, type OpenSource, openStore } from '../connections.ts';
+import { createPeerLinks } from '../data-access.ts';
 import { type PreparedRegion } from '../prepare-region.ts';
 import { type DataAccess, type RegionSettings } from '../region-settings.ts';
 import { createRegionTables, type RegionTables } from '../region-tables.ts';
-import type { OpenSource } from '../sources.ts';
 import { type Activity, createActivity } from './activity.ts';
 import { createDrillRest, releaseLeases, restDuringDrill } from './drill-rest.ts';
 import { createCopyDuty } from './duties/copy-duty.ts';

@@ -10,11 +10,10 @@ import {
 } from '@tandem/core';
 import type { Logger, ShutdownStep } from '@tandem/service-kit';
 import type { Telemetry } from '@tandem/telemetry';
-import type { Bus } from '../connections.ts';
+import type { Bus, OpenSource } from '../connections.ts';
 import { type PreparedRegion, prepareRegion, retryOpening } from '../prepare-region.ts';
 import { createQuietLogger } from '../quiet-logger.ts';
 import { withOwnKinds } from '../region-tables.ts';
-import type { OpenSource } from '../sources.ts';
 import type { ActivityCounts } from './activity.ts';
 import { composeReplicator, type ReplicatorParts } from './compose-replicator.ts';
 import { type RunningDuties, runDuties } from './duties/run-duties.ts';

@@ -1,5 +1,5 @@
 import { type Static, type TObject, type TOptional, type TString, Type } from 'typebox';
-import { isLoopback } from '../loopback.ts';
+import { isLoopback } from '../environment.ts';
 
 const ISSUER_MEANING = 'Whose access tokens are taken, as they have it in `iss`. ';
 

@@ -1,7 +1,7 @@
 import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
-import { isLoopback } from '../loopback.ts';
+import { isLoopback } from '../environment.ts';
 import type { AuthSettings } from './auth-settings.ts';
 import { isAboutToken, outliveIssuer } from './outlive-issuer.ts';
 

@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { createWebSockets } from '../amqp/web-sockets.ts';
+import { createWebSockets } from '../amqp/amqp-server.ts';
 import { assertNever } from '../assert-never.ts';
 import type { Clock } from '../clock.ts';
 import { findPageFault } from '../faults.ts';
-import { accessRulesOf } from '../namespace.ts';
+import { accessRulesOf, type Tenant, tenantOf } from '../namespace.ts';
 import { createMessagePage, isMessagePage, type MessagePage } from '../page/message-page.ts';
 import { createPortServer, type TlsIdentity } from '../port-server.ts';
 import type { QueueProperties } from '../queue/queue-properties.ts';
@@ -16,16 +16,18 @@ import {
   type SharedAccessRule,
   verifySignature,
 } from '../shared-access-signature.ts';
-import { type Tenant, tenantOf } from '../tenant.ts';
 import {
   type AdminAction,
   type AdminRequest,
   type AdminResponse,
   atom,
+  element,
   failure,
   notFound,
-} from './admin-request.ts';
-import { element, readEntry, writeEntry, writeFeed } from './atom.ts';
+  readEntry,
+  writeEntry,
+  writeFeed,
+} from './atom.ts';
 import { readQueueDescription, toEntry } from './queue-description.ts';
 
 export interface AdminServerOptions {

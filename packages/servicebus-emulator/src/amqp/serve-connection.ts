@@ -1,12 +1,10 @@
 import type { Connection, EventContext, Receiver, Sender } from 'rhea';
 import type { Clock } from '../clock.ts';
-import { accessRulesOf } from '../namespace.ts';
+import { accessRulesOf, type Tenant, tenantOf } from '../namespace.ts';
 import type { Queue } from '../queue/queue.ts';
 import { type AccessRight, findRule, type SharedAccessRule } from '../shared-access-signature.ts';
-import { type Tenant, tenantOf } from '../tenant.ts';
-import { type Address, findQueue, isDeadLetterPath, parseAddress } from './address.ts';
 import { boundLinks, boundSessions, closeDisabledLinks, closeLinksTo } from './bound-links.ts';
-import { type Claims, createClaims } from './claims-node.ts';
+import { type Claims, createClaims, loginOf } from './claims-node.ts';
 import {
   askedFor,
   detachForced,
@@ -19,14 +17,21 @@ import {
 import { openIncomingLink, type QueueUse, refusalOfUse } from './incoming-link.ts';
 import { handleManagementRequest } from './management/management-node.ts';
 import { openOutgoingLink } from './outgoing-link.ts';
-import { createReplyLinks, openRequestNode, type ReplyLinks } from './request-node.ts';
+import {
+  type Address,
+  createReplyLinks,
+  findQueue,
+  isDeadLetterPath,
+  openRequestNode,
+  parseAddress,
+  type ReplyLinks,
+} from './request-node.ts';
 import {
   type AmqpCondition,
   boundDeliveries,
   boundDispositions,
   separateDirections,
 } from './rhea-internals.ts';
-import { loginOf } from './sasl-login.ts';
 import { openSessionLink, SESSION_FILTER } from './session-link.ts';
 
 export interface ServeOptions {

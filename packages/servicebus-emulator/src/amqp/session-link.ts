@@ -1,6 +1,5 @@
 import type { Sender } from 'rhea';
 import type { Faults } from '../faults.ts';
-import { types } from '../message/amqp-types.ts';
 import type { Queue } from '../queue/queue.ts';
 import type { AcceptOutcome } from '../queue/sessions/queue-sessions.ts';
 import {
@@ -11,7 +10,7 @@ import {
   sessionTimeout,
 } from './conditions.ts';
 import { openOutgoingLink } from './outgoing-link.ts';
-import { type AmqpCondition, holdAttach } from './rhea-internals.ts';
+import { type AmqpCondition, holdAttach, types } from './rhea-internals.ts';
 
 export const SESSION_FILTER = 'com.microsoft:session-filter';
 const TIMEOUT_PROPERTY = 'com.microsoft:timeout';

@@ -7,7 +7,7 @@ import {
   findPageFault,
   type NextFailure,
 } from '../faults.ts';
-import type { Tenant } from '../tenant.ts';
+import type { Tenant } from '../namespace.ts';
 
 /** Faults for tests, in one namespace. They throw when there is no such queue. */
 export interface EmulatorControl {

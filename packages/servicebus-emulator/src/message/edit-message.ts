@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Typed } from 'rhea';
-import { decodeValue, encodeValues, mapItems, types } from './amqp-types.ts';
+import { decodeValue, encodeValues, mapItems, types } from '../amqp/rhea-internals.ts';
 import type { IncomingMessage } from './message-codec.ts';
 import { findSections, SECTION } from './sections.ts';
 

@@ -1,6 +1,6 @@
 import type { Typed } from 'rhea';
+import { decodeValue, encodeValues, mapItems } from '../amqp/rhea-internals.ts';
 import type { MessageState, StoredMessage } from '../store/message-store.ts';
-import { decodeValue, encodeValues, mapItems } from './amqp-types.ts';
 import {
   DecodeError,
   dataOf,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { encodeValues, types } from '../message/amqp-types.ts';
+import { encodeValues, types } from '../amqp/rhea-internals.ts';
 import { SECTION } from '../message/sections.ts';
 import type { StoredMessage } from '../store/message-store.ts';
 import { describeMessage } from './describe-message.ts';

@@ -1,4 +1,4 @@
-import { decodeValue } from '../message/amqp-types.ts';
+import { decodeValue } from '../amqp/rhea-internals.ts';
 import { findField } from '../message/message-codec.ts';
 import { dataOf, endOfValue, findSections, SECTION } from '../message/sections.ts';
 import type { StoredMessage } from '../store/message-store.ts';

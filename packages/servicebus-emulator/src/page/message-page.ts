@@ -1,17 +1,16 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
-import type { AdminResponse } from '../admin/admin-request.ts';
+import type { AdminResponse } from '../admin/atom.ts';
 import { sendRefusal } from '../amqp/conditions.ts';
 import { refusalOfUse } from '../amqp/incoming-link.ts';
+import { encodeValues, types } from '../amqp/rhea-internals.ts';
 import { findSiteFault } from '../faults.ts';
-import { encodeValues, types } from '../message/amqp-types.ts';
 import { withMessageId } from '../message/edit-message.ts';
 import { readMessage } from '../message/message-codec.ts';
 import { SECTION } from '../message/sections.ts';
-import type { QueueEntity } from '../namespace.ts';
+import type { QueueEntity, Tenant } from '../namespace.ts';
 import type { StoredMessage } from '../store/message-store.ts';
-import type { Tenant } from '../tenant.ts';
 import { describeMessage } from './describe-message.ts';
 import { type Html, html, PAGE_HEADERS, writePage } from './html.ts';
 

@@ -2,7 +2,7 @@ import { ROOT_CONTEXT, SpanKind, TraceFlags, trace } from '@opentelemetry/api';
 import { SamplingDecision } from '@opentelemetry/sdk-trace';
 import { Value } from 'typebox/value';
 import { expect, test } from 'vitest';
-import { TelemetryEnvironmentSchema } from '../telemetry-environment.ts';
+import { TelemetryEnvironmentSchema } from '../telemetry.ts';
 import { createSampler } from './create-sdk.ts';
 
 const TRACE_ID = '0af7651916cd43dd8448eb211c80319c';

@@ -24,8 +24,13 @@ import {
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
 import type { Static } from 'typebox';
-import type { Telemetry, TelemetryOptions, TelemetryStart } from '../telemetry.ts';
-import type { SAMPLERS, TelemetryEnvironmentSchema } from '../telemetry-environment.ts';
+import type {
+  SAMPLERS,
+  Telemetry,
+  TelemetryEnvironmentSchema,
+  TelemetryOptions,
+  TelemetryStart,
+} from '../telemetry.ts';
 
 type Settings = Static<typeof TelemetryEnvironmentSchema>;
 

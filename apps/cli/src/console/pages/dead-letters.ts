@@ -1,6 +1,6 @@
 // Messages that a region could not apply, by reason; their bodies once somebody asks; sent again or thrown away.
 
-import { UsageError } from '../../usage-error.ts';
+import { UsageError } from '../../exit-codes.ts';
 import { addAct, buttonHtml, type Fields, fieldsOf, packField, submitHtml } from '../acts.ts';
 import { type Html, html, linesHtml, valueHtml } from '../html.ts';
 import { countText } from '../judge-region.ts';

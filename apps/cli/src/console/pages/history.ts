@@ -1,9 +1,10 @@
 // One entity over all regions: who wrote what where, oldest first. Its id is sent as a form, never in an address.
+
+import type { FormPath } from '../access.ts';
 import { addAct, type Fields, fieldHtml, submitHtml } from '../acts.ts';
 import { type Html, html, valueHtml } from '../html.ts';
 import { dateHtml } from '../layout.ts';
 import type { ConsoleRoutes, ConsoleTools, Visit } from '../page.ts';
-import type { FormPath } from '../roles.ts';
 import { argument, optionArgs, shownCommand } from '../run-command.ts';
 import { HIDDEN, moreHtml, ROWS_MAX, saidHtml, tableArgs, tableHtml } from './parts.ts';
 

@@ -3,8 +3,7 @@
  * What writes is run without its flag first; its plan is shown, and the same command with the flag carries it out.
  */
 import { createHash } from 'node:crypto';
-import { EXIT, type ExitCode } from '../../exit-codes.ts';
-import { UsageError } from '../../usage-error.ts';
+import { EXIT, type ExitCode, UsageError } from '../../exit-codes.ts';
 import { type Fields, fieldsOf, submitHtml } from '../acts.ts';
 import { type Html, html, linesHtml, valueHtml } from '../html.ts';
 import type { Level } from '../judge-region.ts';

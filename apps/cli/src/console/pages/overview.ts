@@ -1,13 +1,17 @@
 // The first screen: one verdict a region, every figure that says what a loss would cost now, and the last hour.
 import type { DirectionStatus, RegionStatus } from '@tandem/core';
 import { type Html, html, valueHtml } from '../html.ts';
-import { conflictsText, countText, judgeAll, judgeRegion } from '../judge-region.ts';
+import {
+  conflictsText,
+  countText,
+  judgeAll,
+  judgeRegion,
+  type RegionView,
+} from '../judge-region.ts';
 import { ageHtml, ageText, badgeHtml, clockHtml, dateHtml, verdictHtml } from '../layout.ts';
 import type { ConsoleRoutes, ConsoleTools } from '../page.ts';
-import type { PlotName } from '../plot-ring.ts';
-import type { RegionView } from '../region-view.ts';
 import { shownCommand, shownWord } from '../run-command.ts';
-import type { RegionWatch } from '../watch-regions.ts';
+import type { PlotName, RegionWatch } from '../watch-regions.ts';
 
 export function overviewPage({ page, data }: ConsoleRoutes, tools: ConsoleTools): void {
   const { watch, clock, processes } = tools;

@@ -1,6 +1,6 @@
 // The settings of a region, what is wrong with them, who changed what, and changing one.
 import { tandemSettings } from '@tandem/storage';
-import { UsageError } from '../../usage-error.ts';
+import { UsageError } from '../../exit-codes.ts';
 import { addAct, type Fields, submitHtml } from '../acts.ts';
 import { type Html, html, linesHtml, valueHtml } from '../html.ts';
 import { dateHtml } from '../layout.ts';

@@ -17,19 +17,17 @@ import {
   createOldTable,
   createRowMemory,
   createStateTable,
-  createTableCatalogue,
   readTables,
   restartCopy,
   type StateTable,
   type StatusRow,
   type TableCatalogue,
 } from '@tandem/storage';
+import { createSources, type OpenSource, type Sources } from '../../connections.ts';
 import { FREEZE_MS } from '../../open-tables.ts';
-import { createSources, type OpenSource, type Sources } from '../../sources.ts';
 import type { Activity } from '../activity.ts';
-import { openCatalogueTable, type PurgeOptions, writerOf } from './purge-duty.ts';
-import type { Duty } from './run-duties.ts';
-import { createTableWaits, type TableWaits } from './table-waits.ts';
+import { openCatalogue, type PurgeOptions, writerOf } from './purge-duty.ts';
+import { createTableWaits, type Duty, type TableWaits } from './run-duties.ts';
 
 interface CopyDutyOptions extends PurgeOptions {
   readonly openSource: OpenSource;
@@ -84,16 +82,11 @@ class Copier {
   readonly #waits: TableWaits;
 
   constructor(options: CopyDutyOptions) {
-    const { store, clock, opened } = options;
+    const { clock, opened } = options;
     this.#options = options;
     this.#waits = createTableWaits(clock, WAITS);
     this.#sources = createSources({ ...options, configuration: opened.configuration });
-    this.#catalogue = createTableCatalogue({
-      store,
-      clock,
-      table: openCatalogueTable(options),
-      keepMs: () => opened.configuration.get('Tables.DeletedKeepMs'),
-    });
+    this.#catalogue = openCatalogue(options);
   }
 
   isBusy = false;

@@ -16,18 +16,16 @@ import {
 import {
   createMirrorRecord,
   createOldTable,
-  createTableCatalogue,
   mirrorPage,
   queryOpenTable,
   readTables,
   type TableCatalogue,
 } from '@tandem/storage';
+import { createSources, type OpenSource, type Sources } from '../../connections.ts';
 import { bucketCountOf } from '../../region-tables.ts';
-import { createSources, type OpenSource, type Sources } from '../../sources.ts';
 import type { Activity } from '../activity.ts';
-import { openCatalogueTable, type PurgeOptions } from './purge-duty.ts';
-import type { Duty } from './run-duties.ts';
-import { createTableWaits, type TableWaits } from './table-waits.ts';
+import { openCatalogue, type PurgeOptions } from './purge-duty.ts';
+import { createTableWaits, type Duty, type TableWaits } from './run-duties.ts';
 
 interface MirrorDutyOptions extends PurgeOptions {
   readonly openSource: OpenSource;
@@ -75,16 +73,11 @@ class Mirrors {
   readonly #catalogue: TableCatalogue;
 
   constructor(options: MirrorDutyOptions) {
-    const { store, clock, opened } = options;
+    const { clock, opened } = options;
     this.#options = options;
-    this.#catalogue = createTableCatalogue({
-      store,
-      clock,
-      table: openCatalogueTable(options),
-      keepMs: () => opened.configuration.get('Tables.DeletedKeepMs'),
-    });
-    this.#waits = createTableWaits(options.clock, WAITS);
-    this.#sources = createSources({ ...options, configuration: options.opened.configuration });
+    this.#waits = createTableWaits(clock, WAITS);
+    this.#sources = createSources({ ...options, configuration: opened.configuration });
+    this.#catalogue = openCatalogue(options);
   }
 
   isBusy = false;

@@ -11,9 +11,11 @@ import {
 import { createWriterId, type Logger } from '@tandem/service-kit';
 import {
   createReplicatedTable,
+  createTableCatalogue,
   type PurgeTurn,
   type ReplicatedTable,
   type StateTableOptions,
+  type TableCatalogue,
   takePurgeTurn,
 } from '@tandem/storage';
 import type { PreparedRegion } from '../../prepare-region.ts';
@@ -69,9 +71,20 @@ export function createPurge(
   };
 }
 
-/** Opens the catalogue to write to. */
-export function openCatalogueTable(options: WriterOptions): ReplicatedTable<typeof catalogKind> {
+/** Opens the rows of the catalogue to write to. */
+function openCatalogueTable(options: WriterOptions): ReplicatedTable<typeof catalogKind> {
   return createReplicatedTable({ kind: catalogKind, ...writerOf(catalogKind.name, options) });
+}
+
+/** Opens the catalogue to change what it says of a table. */
+export function openCatalogue(options: WriterOptions): TableCatalogue {
+  const { store, clock, opened } = options;
+  return createTableCatalogue({
+    store,
+    clock,
+    table: openCatalogueTable(options),
+    keepMs: () => opened.configuration.get('Tables.DeletedKeepMs'),
+  });
 }
 
 type WriterOptions = Pick<

@@ -1,8 +1,7 @@
-import { types } from '../../message/amqp-types.ts';
 import { reorderLockToken } from '../../message/sections.ts';
 import type { Queue } from '../../queue/queue.ts';
 import type { AmqpResponse } from '../request-node.ts';
-import type { AmqpCondition } from '../rhea-internals.ts';
+import { type AmqpCondition, types } from '../rhea-internals.ts';
 
 // Status codes are of type int and conditions symbols: clients in C, Go, .NET and Java take nothing else.
 

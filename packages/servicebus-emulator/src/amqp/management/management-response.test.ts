@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { encodeValues } from '../../message/amqp-types.ts';
 import { internalError } from '../conditions.ts';
+import { encodeValues } from '../rhea-internals.ts';
 import { nothingFound, refused, succeeded } from './management-message.ts';
 
 const SMALL_INT = 0x54;

@@ -2,7 +2,7 @@ import { type ChangePublisher, TransientError } from '@tandem/core';
 import { createSeededRandomness, createVirtualClock } from '@tandem/core/memory';
 import type { LogFields, Logger } from '@tandem/service-kit';
 import { expect, test } from 'vitest';
-import { createPeerLinks } from './peer-links.ts';
+import { createPeerLinks } from './data-access.ts';
 
 test('logs which peer went down and that it is back', async () => {
   const clock = createVirtualClock(0);

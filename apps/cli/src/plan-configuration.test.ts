@@ -1,9 +1,9 @@
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { seedConfiguration, tandemSettings } from '@tandem/storage';
 import { expect, test } from 'vitest';
-import type { InventoryRegion } from '../inventory/inventory.ts';
-import { planConfiguration } from './plan-configuration.ts';
-import type { CliRegion } from './region.ts';
+import { planConfiguration } from './commands/rebuild-region.ts';
+import type { InventoryRegion } from './inventory/inventory.ts';
+import type { CliRegion } from './regions/region.ts';
 
 const entryOf = (name: string, more: Partial<InventoryRegion> = {}): InventoryRegion => ({
   name,

@@ -1,10 +1,85 @@
 import type { Cluster, Region } from '@tandem/local-cluster';
+import { type CustomerClient, createCustomerClient } from '../api/customer-client.ts';
+import { createOrderClient, createOrderTable } from '../api/order-client.ts';
 import { untilEqual } from '../compare/compare-customers.ts';
-import type { DemoFields } from '../customers/make-customers.ts';
+import type { CustomerFields, DemoCustomer, DemoFields } from '../customers/make-customers.ts';
 import { createLagSampler, type LagSampler } from '../lag/lag-sampler.ts';
 import type { DemoReport } from '../report/demo-report.ts';
+import type { Progress } from '../report/progress.ts';
 import { type WriteResult, writeCustomers } from '../write/write-customers.ts';
-import { isInAll, type RunOptions, regionsOf, SAMPLES_WAIT_MS_MAX } from './run-plain.ts';
+
+/** Writes in the first region and compares in all others. */
+export async function runPlain<F extends DemoFields>(
+  cluster: Cluster,
+  options: RunOptions<F>,
+): Promise<DemoReport> {
+  const { target, concurrency, progress } = options;
+  const { customers } = target;
+  const [home, ...others] = regionsOf(cluster);
+  await target.prepare(cluster.regions);
+  const clients = others.map((region) => target.open(region));
+  const names = others.map(({ name }) => name);
+  const sampler = createLagSampler({
+    total: customers.length,
+    hasArrived: (customerId) => isInAll(clients, customerId),
+  });
+  const startedMs = performance.now();
+
+  progress.begin(`Writing in ${home.name}`, customers.length);
+  const result = await writeCustomers({
+    client: target.open(home),
+    customers,
+    concurrency,
+    idsBy: 'api',
+    onAcknowledged: ({ customerId, region, count }) => {
+      sampler.acknowledged(customerId, region);
+      progress.update(count);
+    },
+  });
+  progress.end();
+
+  progress.begin(`Arriving in ${names.join(', ')}`, result.written.acknowledged.size);
+  const comparison = await untilEqual({
+    written: result.written,
+    clients,
+    onProgress: (count) => progress.update(count),
+  });
+  progress.end();
+  return {
+    comparedIn: names,
+    written: result.written.acknowledged,
+    kind: target.kind,
+    writeMs: result.durationMs,
+    notAcknowledged: result.notAcknowledged,
+    comparison,
+    totalMs: performance.now() - startedMs,
+    lagsMs: await sampler.finish(SAMPLES_WAIT_MS_MAX),
+  };
+}
+
+export interface RunOptions<F extends DemoFields = DemoFields> {
+  readonly target: Target<F>;
+  readonly concurrency: number;
+  readonly progress: Progress;
+}
+
+/** After the last comparison: what has not arrived by then does not arrive. */
+const SAMPLES_WAIT_MS_MAX = 5_000;
+
+/** Returns them all, the one that is written to, or lost, first. */
+function regionsOf({ regions }: Cluster): readonly [Region, ...Region[]] {
+  const [home, ...others] = regions;
+  if (home === undefined || others.length === 0) throw new Error('The demo needs two regions.');
+  return [home, ...others];
+}
+
+async function isInAll(
+  clients: readonly Pick<CustomerClient, 'has'>[],
+  customerId: string,
+): Promise<boolean> {
+  const found = await Promise.all(clients.map((client) => client.has(customerId)));
+  return found.every(Boolean);
+}
 
 const LOST_AT = 0.5;
 const BACK_AT = 0.75;
@@ -155,5 +230,52 @@ export function createOutageMeter(nowMs: () => number): OutageMeter {
       lastMs = thisMs;
     },
     longestMs: () => longestMs,
+  };
+}
+
+/** Is what is written, and whom it is written to. */
+export interface Target<F extends DemoFields = DemoFields> {
+  readonly kind: DemoReport['kind'];
+  readonly customers: readonly DemoCustomer<F>[];
+  prepare(regions: readonly Region[]): Promise<void>;
+  open(region: Region): CustomerClient<F>;
+  /** Opens what finds the region that serves. */
+  openFront(cluster: Cluster): CustomerClient<F>;
+}
+
+export function customersTarget(
+  customers: readonly DemoCustomer[],
+): Target<CustomerFields> & Target {
+  const open = (url: string): CustomerClient => createCustomerClient(url);
+  const target: Target<CustomerFields> = {
+    kind: 'customers',
+    customers,
+    prepare: async () => undefined,
+    open: ({ addresses }) => open(addresses.api),
+    openFront: ({ trafficManagerUrl }) => open(trafficManagerUrl),
+  };
+  return target;
+}
+
+/** Returns the same for transactions of orders in a table, through the Table endpoints. */
+export function ordersTarget(
+  table: string,
+  customers: readonly DemoCustomer<DemoFields>[],
+): Target {
+  const open = (regions: readonly Region[]): CustomerClient<DemoFields> =>
+    createOrderClient(
+      table,
+      regions.map(({ name, addresses }) => ({ name, connection: addresses.tableEndpoint })),
+    );
+  return {
+    kind: 'orders',
+    customers,
+    prepare: (regions) =>
+      createOrderTable(
+        table,
+        regions.map(({ addresses }) => addresses.tableEndpoint),
+      ),
+    open: (region) => open([region]),
+    openFront: ({ regions }) => open(regions),
   };
 }

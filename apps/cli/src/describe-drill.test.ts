@@ -1,7 +1,7 @@
 import type { DrillPrediction, DrillReport } from '@tandem/core';
 import { expect, test } from 'vitest';
-import { linesOf } from '../testing/lines-of.ts';
-import { describeDrill, describePrediction } from './describe-drill.ts';
+import { describeDrill, describePrediction } from './commands/drill.ts';
+import { linesOf } from './testing/lines-of.ts';
 
 const REPORT: DrillReport = {
   region: 'east',
