@@ -8,7 +8,7 @@ export {
 } from './cluster/cluster.ts';
 export { inventoryOf, removeDataFolder } from './cluster/data-folder.ts';
 export type { Region, RegionAddresses } from './cluster/region.ts';
-export { startCluster } from './cluster/start-cluster.ts';
+export { listenForStop, type StopSignal, startCluster } from './cluster/start-cluster.ts';
 export {
   type ClusterEvent,
   type ClusterListener,
@@ -35,4 +35,3 @@ export {
   urlOf,
 } from './programs/programs.ts';
 export { connectingSettings } from './seed/prepare-regions.ts';
-export { listenForStop, type StopSignal } from './stop/listen-for-stop.ts';

@@ -1,5 +1,4 @@
 export * from './http-telemetry.ts';
-export * from './measure-notices.ts';
 export * from './start-telemetry.ts';
 export * from './telemetry.ts';
 export * from './trace/trace-ports.ts';

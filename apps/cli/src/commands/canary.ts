@@ -2,12 +2,11 @@ import { createHash } from 'node:crypto';
 import type { DrillClient } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
 import { createHttpDrillClient } from '../drill/drill-over-http.ts';
-import { EXIT } from '../exit-codes.ts';
+import { EXIT, UsageError } from '../exit-codes.ts';
 import { duration, durationText } from '../option-values.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { textTable } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
-import { UsageError } from '../usage-error.ts';
 
 interface CanaryOptions {
   readonly within: number;
