@@ -24,6 +24,7 @@
  *     decided to happen, and packed                  ready       in-group
  *     decided to happen, and did not fit             ready       ready, before all that came to be so later
  *     decided not to happen, or fits nowhere         ready       answered
+ *     nothing could be decided on its rows           ready       answered
  *     what is known is too old to refuse it with     ready       reading
  *     committed                                      in-group    answered, and what it left is known
  *     a row of it was not as expected                in-group    reading; after ten times answered
@@ -63,6 +64,7 @@ import { readRow } from '../tables/table-replica.ts';
 import { type ChangeSetOutcome, commitChangeSet, NOT_DONE_POLICY } from './commit-change-set.ts';
 import {
   type Basis,
+  type ChangesDecision,
   type DecidableChange,
   decideChanges,
   decideRefusal,
@@ -313,11 +315,16 @@ export class BucketLane {
       return false;
     }
     const { changes, arrivedAt, request } = write;
-    const decision = decideChanges(changes.map(toDecidable), {
-      arrivedAt,
-      request,
-      kind: this.#context.kind,
-    });
+    let decision: ChangesDecision;
+    try {
+      const { kind } = this.#context;
+      decision = decideChanges(changes.map(toDecidable), { arrivedAt, request, kind });
+    } catch (error) {
+      // Nothing that stands in its rows may fail who goes with it: they are read again for who is behind it.
+      for (const { line } of changes) this.#forget(line);
+      this.#reject(write, error);
+      return false;
+    }
     if (decision.kind === 'answer') this.#resolve(write, decision.outcome);
     if (decision.kind === 'reread') {
       void this.#read(

@@ -1,7 +1,8 @@
-import { type Transaction, TransientError } from '@tandem/core';
+import { bucketOf, type Transaction, TransientError } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { deviceKind } from '../testing/device-kind.ts';
+import { MEMORY_BUCKET_COUNT } from '../testing/memory-region.ts';
 import { createTwoRegions, type TwoRegions } from '../testing/two-regions.ts';
 
 /** What the documents promise for one customer. */
@@ -131,5 +132,31 @@ describe('I15: what fails in a round of a bucket', () => {
     isBroken = false;
     expect((await regions.drive(east.table.put('a', { label: 'y' }))).kind).toBe('created');
     expect((await regions.drive(table.get('a')))?.entity.label).toBe('y');
+  });
+
+  test('one that cannot be decided is told so alone, whoever goes with it', async () => {
+    const { table } = regions.east;
+    const ids = Array.from({ length: 200 }, (_, n) => `id${n}`);
+    const [a = '', b = '', c = ''] = ids.filter((id) => bucketOf(id, MEMORY_BUCKET_COUNT) === '00');
+    await regions.drive(Promise.all([a, b, c].map((id) => table.put(id, { label: 'old' }))));
+    const condition = {
+      kind: 'etag' as const,
+      get etag(): string {
+        throw new Error('what nobody foresaw');
+      },
+    };
+    const puts = [
+      table.put(a, { label: 'new' }),
+      table.put(b, { label: 'new' }, condition),
+      table.put(c, { label: 'new' }),
+      table.put(b, { label: 'behind' }),
+    ];
+    const told = await regions.drive(Promise.allSettled(puts));
+    expect(told).toMatchObject([
+      { value: { kind: 'replaced' } },
+      { reason: { message: 'what nobody foresaw' } },
+      { value: { kind: 'replaced' } },
+      { value: { kind: 'replaced' } },
+    ]);
   });
 });
