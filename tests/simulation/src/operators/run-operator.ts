@@ -121,14 +121,20 @@ export async function closeRecovery(context: ProcessContext): Promise<void> {
   };
   const isEqual = (report: Report): boolean =>
     (report.kind === 'rebuilt' || report.kind === 'verified') && report.proof.isEqual;
-  for (const { name, namespace } of world.regions) {
-    const hasAside = (): boolean =>
-      namespace.bus.deadLettersOf(namespace.queue).some((one) => isAside(one));
-    if (hasAside()) await until({ kind: 'resubmit', region: name }, () => !hasAside());
-  }
+  const putBackAside = async (): Promise<void> => {
+    for (const { name, namespace } of world.regions) {
+      const hasAside = (): boolean =>
+        namespace.bus.deadLettersOf(namespace.queue).some((one) => isAside(one));
+      if (hasAside()) await until({ kind: 'resubmit', region: name }, () => !hasAside());
+    }
+  };
+  await putBackAside();
   for (const region of await brokenRegions(world)) {
     await until({ kind: 'rebuild', target: region }, isEqual);
   }
+  await untilNothingIsUnderWay(world, clock);
+  // A row that was read while it was damaged may set a message aside long after it was mended.
+  await putBackAside();
   await untilNothingIsUnderWay(world, clock);
   await until({ kind: 'repair' }, () => true);
   for (const entityId of recoveries.forgotten) {
