@@ -248,7 +248,6 @@ export {
   type PeerProgress,
   type ReplicationProgress,
 } from './model/progress.ts';
-export type { Settlement } from './model/settlement.ts';
 // The way out: relay, links to the peers, sweep, and the duties of a replicator.
 export { createPeerLink, type PeerLink, type PeerLinkOptions } from './outbound/peer-link.ts';
 export {
@@ -275,7 +274,12 @@ export { type SweepOptions, type SweepReport, sweep } from './outbound/sweep.ts'
 // What the outside must do, in those words: each comment is the contract.
 export type { Archive, ArchiveEntry, ArchiveKey, ArchiveSpan } from './ports/archive.ts';
 export type { ChangePublisher, MessageSubject, OutboundMessage } from './ports/change-publisher.ts';
-export type { ChangeReceiver, InboundMessage, OldestMessage } from './ports/change-receiver.ts';
+export type {
+  ChangeReceiver,
+  InboundMessage,
+  OldestMessage,
+  Settlement,
+} from './ports/change-receiver.ts';
 export type { Clock } from './ports/clock.ts';
 export type { ConflictJournal, UntoldConflict } from './ports/conflict-journal.ts';
 export type { DrillAnswer, DrillClient, DrillSwitch } from './ports/drill.ts';

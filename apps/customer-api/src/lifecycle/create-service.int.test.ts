@@ -131,9 +131,7 @@ describe('a region on its own', () => {
     const second = await start(ALONE);
     const read = await ask(`${second.origin}/customers/${id}`);
     expect(await read.json()).toEqual({ customerId: id, ...ADA });
-    expect((await ask(`${second.origin}/customers/${id}`, { method: 'DELETE' })).status).toBe(
-      204,
-    );
+    expect((await ask(`${second.origin}/customers/${id}`, { method: 'DELETE' })).status).toBe(204);
     await expect.poll(() => outboxLength(azurite)).toBe(0);
     const operations = await archivedOperations(id);
     expect(operations).toEqual(['create', 'delete']);

@@ -6,14 +6,14 @@ import type { CustomerFields, DemoCustomer, DemoFields } from '../customers/make
 import { createLagSampler, type LagSampler } from '../lag/lag-sampler.ts';
 import type { DemoReport } from '../report/demo-report.ts';
 import type { Progress } from '../report/progress.ts';
-import { type WriteResult, writeCustomers } from '../write/write-customers.ts';
+import { type WriteOptions, type WriteResult, writeCustomers } from '../write/write-customers.ts';
 
 /** Writes in the first region and compares in all others. */
 export async function runPlain<F extends DemoFields>(
   cluster: Cluster,
   options: RunOptions<F>,
 ): Promise<DemoReport> {
-  const { target, concurrency, progress } = options;
+  const { target, progress } = options;
   const { customers } = target;
   const [home, ...others] = regionsOf(cluster);
   await target.prepare(cluster.regions);
@@ -25,18 +25,12 @@ export async function runPlain<F extends DemoFields>(
   });
   const startedMs = performance.now();
 
-  progress.begin(`Writing in ${home.name}`, customers.length);
-  const result = await writeCustomers({
+  const result = await writeAll(options, {
+    title: `Writing in ${home.name}`,
     client: target.open(home),
-    customers,
-    concurrency,
     idsBy: 'api',
-    onAcknowledged: ({ customerId, region, count }) => {
-      sampler.acknowledged(customerId, region);
-      progress.update(count);
-    },
+    onAcknowledged: ({ customerId, region }) => sampler.acknowledged(customerId, region),
   });
-  progress.end();
 
   progress.begin(`Arriving in ${names.join(', ')}`, result.written.acknowledged.size);
   const comparison = await untilEqual({
@@ -148,24 +142,46 @@ interface Course {
   readonly sampler: LagSampler;
 }
 
-async function writeThroughLoss<F extends DemoFields>(
+function writeThroughLoss<F extends DemoFields>(
   cluster: Cluster,
-  { target, concurrency, progress }: RunOptions<F>,
+  options: RunOptions<F>,
   { loss, outage, sampler }: Course,
 ): Promise<WriteResult> {
-  const { customers } = target;
-  progress.begin('Writing', customers.length);
-  const result = await writeCustomers({
+  const { target } = options;
+  const total = target.customers.length;
+  return writeAll(options, {
+    title: 'Writing',
     client: target.openFront(cluster),
-    customers,
-    concurrency,
     idsBy: 'client',
     onAcknowledged: ({ customerId, region, count }) => {
       sampler.acknowledged(customerId, region);
       outage.acknowledged();
-      progress.update(count);
-      if (count >= customers.length * LOST_AT) loss.begin();
-      if (count >= customers.length * BACK_AT) loss.end();
+      if (count >= total * LOST_AT) loss.begin();
+      if (count >= total * BACK_AT) loss.end();
+    },
+  });
+}
+
+type Writing<F extends DemoFields> = { readonly title: string } & Pick<
+  WriteOptions<F>,
+  'client' | 'idsBy' | 'onAcknowledged'
+>;
+
+/** Shows how far it has come. */
+async function writeAll<F extends DemoFields>(
+  { target, concurrency, progress }: RunOptions<F>,
+  { title, client, idsBy, onAcknowledged }: Writing<F>,
+): Promise<WriteResult> {
+  const { customers } = target;
+  progress.begin(title, customers.length);
+  const result = await writeCustomers({
+    client,
+    customers,
+    concurrency,
+    idsBy,
+    onAcknowledged: (acknowledgement) => {
+      progress.update(acknowledgement.count);
+      onAcknowledged(acknowledgement);
     },
   });
   progress.end();

@@ -1,6 +1,6 @@
 import { AppError, type TerminalErrorCode } from '../errors.ts';
 import type { ChangeSet } from '../model/change-set.ts';
-import type { Settlement } from '../model/settlement.ts';
+import type { Settlement } from '../ports/change-receiver.ts';
 
 /**
  * Names every reason for which what arrives is refused and dead-lettered, each with what an operator does about

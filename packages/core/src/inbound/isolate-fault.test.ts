@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { TransientError } from '../errors.ts';
 import { createSeededRandomness } from '../memory/seeded-randomness.ts';
 import { createVirtualClock, driveVirtualTime } from '../memory/virtual-clock.ts';
-import type { Settlement } from '../model/settlement.ts';
+import type { Settlement } from '../ports/change-receiver.ts';
 import { formatStamp } from '../time/stamp.ts';
 import { isolate } from './isolate-fault.ts';
 

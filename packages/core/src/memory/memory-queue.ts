@@ -1,7 +1,6 @@
 import { assertNever, TerminalError } from '../errors.ts';
-import type { Settlement } from '../model/settlement.ts';
 import type { MessageSubject, OutboundMessage } from '../ports/change-publisher.ts';
-import type { InboundMessage, OldestMessage } from '../ports/change-receiver.ts';
+import type { InboundMessage, OldestMessage, Settlement } from '../ports/change-receiver.ts';
 import {
   type DeadLetterReplacement,
   type QueuedMessage,

@@ -1,4 +1,8 @@
-import type { Settlement } from '../model/settlement.ts';
+/** Says what becomes of a received message. */
+export type Settlement =
+  | { readonly kind: 'complete' }
+  | { readonly kind: 'abandon' }
+  | { readonly kind: 'dead-letter'; readonly reason: string; readonly description: string };
 
 /** Is the message with the lowest sequence number. */
 export interface OldestMessage {

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Settlement } from '../model/settlement.ts';
 import type { ChangePublisher, OutboundMessage } from '../ports/change-publisher.ts';
-import type { ChangeReceiver, InboundMessage } from '../ports/change-receiver.ts';
+import type { ChangeReceiver, InboundMessage, Settlement } from '../ports/change-receiver.ts';
 
 /** A fresh queue with one publisher and two competing receivers. */
 export interface ChangeBusHarness {
