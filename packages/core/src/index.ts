@@ -130,6 +130,7 @@ export {
   toAllFieldValues,
   toEntity,
   toFieldValues,
+  withinReadable,
   withinUnknown,
 } from './entity-kind/entity-fields.ts';
 export {

@@ -1,6 +1,7 @@
 import type { RefusalReason } from '../arrival/refusal.ts';
 import { assertNever, TerminalError } from '../errors.ts';
 import { findValueFault, isPropertyName } from '../limits/table-limits.ts';
+import type { Conflict, ContestedField } from '../model/conflict.ts';
 import { type EntityState, findFieldNameFault } from '../state/entity-state.ts';
 import type { FieldValues } from '../state/write-entity.ts';
 import {
@@ -209,7 +210,7 @@ interface FieldRules extends Pick<TypedKind, 'edmTypes' | 'budgets' | 'unknownFi
  * Bounds the names of an open row, those included that are set to nothing: more than concurrent writes join to, each of
  * which has at most as many properties as a row has columns.
  */
-const OPEN_NAMES_MAX = 2_000;
+export const OPEN_NAMES_MAX = 2_000;
 const OPEN_NAME_RULE =
   'a name has 1 to 255 letters, digits and _, no digit first, and is none of PartitionKey, RowKey, Timestamp';
 
@@ -270,6 +271,25 @@ export function withinUnknown(kind: EntityKind, given: EntityState): EntityState
   const fields = new Map(state.fields);
   for (const name of unknown.sort().slice(unknownFieldsMax)) fields.delete(name);
   return { ...state, fields };
+}
+
+/**
+ * Returns the conflict with as many fields as the journal reads again: those of the kind, and of all others those with
+ * the least names, so that of any records in any order the same are left. What states of one build lose is never more.
+ */
+export function withinReadable(kind: EntityKind | undefined, conflict: Conflict): Conflict {
+  const { fields } = conflict;
+  if (fields.length <= OPEN_NAMES_MAX) return conflict;
+  const isKnown = ({ name }: ContestedField): boolean =>
+    kind?.form === 'typed' && kind.edmTypes.has(name);
+  const known = fields.filter(isKnown);
+  const others = fields.filter((field) => !isKnown(field)).sort(byName);
+  const left = [...known, ...others.slice(0, OPEN_NAMES_MAX - known.length)];
+  return { ...conflict, fields: left.sort(byName) };
+}
+
+function byName(a: ContestedField, b: ContestedField): number {
+  return a.name < b.name ? -1 : 1;
 }
 
 /** The row of a typed kind has no room for it, and nothing writes it there. */

@@ -21,7 +21,7 @@ export { joinEntities, restoredSet } from '../recovery/repair-regions.ts';
 export { foldArchive } from '../recovery/replay.ts';
 export { mergeStates } from '../state/merge.ts';
 export { isWriterId, NIL_STAMP, STAMP_POSSIBLE_MS_MAX } from '../time/stamp.ts';
-export { decodeConflictMessage } from '../wire/encode-conflict.ts';
+export { decodeConflictMessage, encodeConflictMessages } from '../wire/encode-conflict.ts';
 export { encodeFragment } from '../wire/large-set.ts';
 export { readChangeSets } from '../wire/message-body.ts';
 export * from './change-bus-contract.ts';

@@ -1,6 +1,8 @@
 import { deflateSync, inflateSync } from 'node:zlib';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { chunk } from '../concurrency/bounded.ts';
+import { OPEN_NAMES_MAX } from '../entity-kind/entity-fields.ts';
 import { TerminalError } from '../errors.ts';
 import { isPropertyName } from '../limits/table-limits.ts';
 import type { Conflict, ContestedField } from '../model/conflict.ts';
@@ -40,8 +42,8 @@ const ConflictSchema = Type.Object({
   stamps: Type.Tuple([StampText, StampText]),
   fields: Type.Array(
     Type.Object({ name: Type.String(), winner: FieldSchema, loser: FieldSchema }),
-    // As many as a row of the table has properties.
-    { maxItems: 252 },
+    // As many as a row has names, those included that a write has set to nothing.
+    { maxItems: OPEN_NAMES_MAX },
   ),
   life: Type.Optional(
     Type.Object({ alive: StampText, deleted: StampText, survives: Type.Boolean() }),
@@ -163,12 +165,16 @@ export function rewriteConflictMessage(
   );
 }
 
-/** Cuts a conflict that is too large for one message field by field: what is received is joined. */
+/** Earlier builds refuse a conflict of more. */
+const FIELDS_PER_PART_MAX = 252;
+
+/** Cuts a conflict that is too large for one message field by field, or in parts: what is received is joined. */
 function sendableParts(conflict: Conflict): readonly Conflict[] {
-  if (conflict.fields.length < 2 || encodeConflict(conflict).length <= MESSAGE_BYTES_MAX) {
-    return [conflict];
-  }
-  return conflict.fields.map((field) => ({ ...conflict, fields: [field] }));
+  const { fields } = conflict;
+  const isLarge = fields.length > 1 && encodeConflict(conflict).length > MESSAGE_BYTES_MAX;
+  const countMax = isLarge ? 1 : FIELDS_PER_PART_MAX;
+  if (fields.length <= countMax) return [conflict];
+  return chunk(fields, { countMax }).map((part) => ({ ...conflict, fields: part }));
 }
 
 function toMessage(from: string, plain: string): Uint8Array {

@@ -8,6 +8,7 @@ import {
   type FieldValues,
   fingerprintOf,
   formatStamp,
+  type MergePolicy,
   matches,
   type OpenKey,
   type OutboxEntry,
@@ -79,21 +80,22 @@ async function createRegion(
     onDamaged: ({ rowKey }: { rowKey: string }) => void damaged.push(rowKey),
   };
   const states = createStateTable(options);
-  const open = (name: string, generation = '0000'): OpenTable =>
-    createOpenTable({ ...options, states, tableId: openTableId(name, generation) });
+  const open = (name: string, generation = '0000', policy: MergePolicy = 'row'): OpenTable =>
+    createOpenTable({ ...options, states, tableId: openTableId(name, generation), policy });
+  const journal = createTableConflictJournal({ ...options, store: stored, kinds: [rowsKind] });
   const applier = createApplier({
     region,
     regions: new Set(['east', 'west']),
     replicas: new Map([[rowsKind.name, createTableReplica({ ...options, store: stored })]]),
     archive,
-    conflicts: createTableConflictJournal({ ...options, store: stored, kinds: [rowsKind] }),
+    conflicts: journal,
     clock,
     hybridClock,
     tombstoneAgeMs: 86_400_000,
     store: stored,
     driftMsMax: 60_000,
   });
-  return { store: stored, damaged, sets, received, open, applier, clock };
+  return { store: stored, damaged, sets, received, open, applier, journal, clock };
 }
 
 async function readAll(table: OpenTable, query: OpenQuery = {}): Promise<OpenRecord[]> {
@@ -607,6 +609,25 @@ describe('a query of an open table', () => {
       expect.objectContaining({ code: 'ENTITY_INVALID', message: expect.stringMatching(message) }),
     );
   });
+});
+
+test('I7: a put that sets hundreds of names to nothing, and loses to a deletion, is in the journal', async () => {
+  const [east, west] = [await createRegion('east'), await createRegion('west')];
+  const key = { partitionKey: 'p', rowKey: 'r' };
+  const named = (beginning: string) =>
+    new Map(Array.from({ length: 250 }, (_, n) => [`${beginning}${n}`, text('x')] as const));
+  await east.open('Orders', '0000', 'field').put(key, named('a'));
+  await west.applier.apply(east.received.splice(0));
+  await east.open('Orders', '0000', 'field').put(key, named('b'));
+  await west.clock.advance(10);
+  await west.open('Orders', '0000', 'field').remove(key);
+  await west.applier.apply(east.received);
+  await east.applier.apply(west.received);
+  for (const { journal } of [east, west]) {
+    const [conflict, ...others] = await journal.list(rowsKind.name, 10);
+    expect(others).toEqual([]);
+    expect(conflict?.fields).toHaveLength(500);
+  }
 });
 
 /** Puts so many copies of a row before it, as if each had been written. */

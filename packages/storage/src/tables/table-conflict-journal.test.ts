@@ -10,6 +10,7 @@ import {
   type UntoldConflict,
 } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
+import { decodeConflictMessage, encodeConflictMessages } from '@tandem/core/testing';
 import { describe, expect, test } from 'vitest';
 import { describeConflictJournal } from '../testing/conflict-journal-contract.ts';
 import { deviceKind } from '../testing/device-kind.ts';
@@ -61,6 +62,51 @@ test('I7: what a row with the most and longest names loses is recorded', async (
   const conflict = conflictAt(1_000, { fields: names.map((name) => lost(name, 'x')) });
   await journal.record([conflict]);
   expect(await journal.list(deviceKind.name, 10)).toEqual([conflict]);
+});
+
+describe('I7, A2: a conflict of more fields than a row has columns', () => {
+  const named = (beginning: string, count: number): ContestedField[] =>
+    Array.from({ length: count }, (_, n) => lost(`${beginning}${String(n).padStart(4, '0')}`, 'x'));
+
+  test('is recorded, told in messages that every build reads, and the same there', async () => {
+    const [{ journal }, other] = [await setUp(), await setUp()];
+    // A put that leaves no name of those before loses both what it sets and what it sets to nothing.
+    const conflict = conflictAt(1_000, { fields: named('a', 600) });
+    await journal.record([conflict]);
+    expect(await journal.list(deviceKind.name, 10)).toEqual([conflict]);
+    const untold = (await journal.untold('west', { limit: 10 })).conflicts;
+    const bodies = encodeConflictMessages(
+      'east',
+      untold.map((one) => one.conflict),
+    );
+    for (const body of bodies) {
+      const told = decodeConflictMessage(body) ?? [];
+      for (const { fields } of told) expect(fields.length).toBeLessThanOrEqual(252);
+      await other.journal.accept(told);
+    }
+    expect(await other.journal.list(deviceKind.name, 10)).toEqual([conflict]);
+  });
+
+  test('stays readable whatever is joined to it, and keeps the fields of its kind', async () => {
+    const { journal } = await setUp();
+    const own = conflictAt(1_000, { fields: [lost('label')] });
+    await journal.record([own]);
+    for (let sent = 0; sent < 12; sent += 1) {
+      await journal.accept([conflictAt(1_000, { fields: named(`f${sent % 10}x${sent}`, 200) })]);
+    }
+    const [kept, ...others] = await journal.list(deviceKind.name, 10);
+    expect(others).toEqual([]);
+    expect(kept?.fields.find(({ name }) => name === 'label')).toEqual(lost('label'));
+    expect(kept?.fields).toHaveLength(2_000);
+    // In whatever order they come.
+    const reversed = await setUp();
+    for (let sent = 11; sent >= 0; sent -= 1) {
+      const fields = named(`f${sent % 10}x${sent}`, 200);
+      await reversed.journal.accept([conflictAt(1_000, { fields })]);
+    }
+    await reversed.journal.accept([own]);
+    expect(await reversed.journal.list(deviceKind.name, 10)).toEqual([kept]);
+  });
 });
 
 function conflictAt(timeMs: number, more: Partial<Conflict> = {}): Conflict {

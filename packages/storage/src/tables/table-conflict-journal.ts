@@ -23,6 +23,7 @@ import {
   type TableStore,
   type UntoldConflict,
   untilUncontended,
+  withinReadable,
 } from '@tandem/core';
 import { fromPayloadColumns, textOf, toPayloadColumns } from '../rows/entity-row.ts';
 import { asideKeyOf, ENTITY_ROWS_FROM, encodeRowKey } from '../rows/row-key.ts';
@@ -107,8 +108,9 @@ export function createTableConflictJournal(options: TableConflictJournalOptions)
   const bucketOfConflict = ({ entityKind, entityId }: Conflict): string =>
     entityBucketOf(kinds.get(entityKind) ?? UNKNOWN_KIND, entityId, countOf(entityKind));
 
-  const encode: Encode = (conflict) => {
-    const { entityKind, stamps } = conflict;
+  const encode: Encode = (given) => {
+    const { entityKind, stamps } = given;
+    const conflict = withinReadable(kinds.get(entityKind), given);
     const bucket = bucketOfConflict(conflict);
     const encoded = encodeStoredConflict(conflict, options.largeConflicts);
     const columns = toSetColumns({ set: { entityKind, bucket, stamp: stamps[1] }, encoded });
@@ -258,10 +260,10 @@ async function joinRow(store: TableStore, row: EncodedConflict, encode: Encode):
     const own = stored && readConflict(stored);
     let operations = toInsertions(row);
     if (stored !== undefined && own !== undefined) {
-      const joined = joinConflicts(own, conflict);
+      const joined = encode(joinConflicts(own, conflict));
       const isGoing = stored.row.properties.has(GOING);
-      if (!isGoing && isSameText(joined, own)) return undefined;
-      operations = toReplacements(encode(joined), stored.row);
+      if (!isGoing && isSameText(joined.conflict, own)) return undefined;
+      operations = toReplacements(joined, stored.row);
     } else if (stored !== undefined) {
       // What nobody can read is kept beside it: it may be all that is left of a value.
       const damaged = await readRowsOf(stored.row, place);
