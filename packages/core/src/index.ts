@@ -10,6 +10,7 @@ export {
   CLAIM_AHEAD_MS_MAX,
   isBelievable,
   newestMs,
+  newestReads,
 } from './arrival/claims.ts';
 export {
   createNotices,
@@ -247,6 +248,7 @@ export {
   type Notice,
   type NoticeKind,
   type PeerProgress,
+  type PeerReads,
   type ReplicationProgress,
 } from './model/progress.ts';
 // The way out: relay, links to the peers, sweep, and the duties of a replicator.

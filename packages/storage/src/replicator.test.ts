@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { decideReadiness, type Readiness, TransientError } from '@tandem/core';
+import { decideReadiness, NEWEST_WIRE_VERSION, type Readiness, TransientError } from '@tandem/core';
 import {
   createMemoryBus,
   createSeededRandomness,
@@ -43,6 +43,16 @@ async function turn({ drive }: Regions, region: Region): Promise<void> {
 async function passedMs(region: Region): Promise<number | undefined> {
   return (await region.status.read())?.peers[0]?.passedMs;
 }
+
+test('I10: a region knows from the watermarks of a peer which messages that reads', async () => {
+  const regions = await createTwoRegions(deviceKind);
+  const { east, west, clock } = regions;
+  await turn(regions, east);
+  await turn(regions, west);
+  const wireVersion = NEWEST_WIRE_VERSION;
+  const reads = { wireVersion, heardMs: clock.nowMs() };
+  expect((await west.status.read())?.peers).toMatchObject([{ peer: 'east', reads }]);
+});
 
 describe('I11: the reported lag', () => {
   test('is truthful while the sender’s outbox is stuck, though the queue is empty', async () => {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import type { TableStore } from '@tandem/core';
+import type { PeerProgress, TableStore } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import {
   CONFIGURATION_TABLE,
@@ -708,5 +708,52 @@ describe('I10: a wire version is written only when every region reads it', () =>
     const lower = await run('config', 'set', 'Messages.WireVersion', '1', ...AT, '--apply');
     expect(lower.code).toBe(0);
     expect((await run(...raise)).err).toContain('east does not say');
+  });
+
+  describe('of a release, which reaches its own region alone', () => {
+    const NOW_MS = 5_000;
+
+    async function setUp(...peers: readonly PeerProgress[]) {
+      const harness = await createCliHarness();
+      const { store } = harness.regions.west;
+      await createTableReplicationStatus({ store }).beat({
+        nowMs: NOW_MS,
+        catchingUpSinceMs: undefined,
+        hasBacklog: false,
+        peers,
+        readsWireVersion: 8,
+      });
+      const { regions, ...rest } = JSON.parse(harness.inventory);
+      const own = regions.filter(({ name }: { name: string }) => name === 'west');
+      const environment = {
+        TANDEM_REGIONS: JSON.stringify({ ...rest, regions: own }),
+        CUSTOMER_DATA_ACCESS: 'multi-region',
+        CUSTOMER_QUEUE: 'customer',
+        SERVICE_BUS_CONNECTION: 'west.servicebus.example',
+        PEER_REGION: 'east',
+        REDUNDANCY_SERVICE_BUS_CONNECTION: 'east.servicebus.example',
+        MESSAGES_WIRE_VERSION: '8',
+      };
+      const release = await harness.runWith({ environment }, 'config', 'release', ...AT, '--apply');
+      return { ...release, stands: await readConfigurationRow(store, 'Messages.WireVersion') };
+    }
+    const east = { peer: 'east', isReachable: true, passedMs: NOW_MS - 50 };
+
+    test.each([
+      ['reads none as new', { reads: { heardMs: NOW_MS, wireVersion: 7 } }, 'east reads up to 7'],
+      ['does not say what it reads', { reads: { heardMs: NOW_MS } }, 'east does not say which'],
+      ['was heard by a build that kept no such word', {}, 'east does not say which it reads'],
+    ])('a peer that %s keeps it back', async (_, more, told) => {
+      const { code, err, stands } = await setUp({ ...east, ...more });
+      expect({ code, stands }).toEqual({ code: 2, stands: undefined });
+      expect(err).toContain(told);
+      expect(err).toContain('Upgrade that first.');
+    });
+
+    test('a peer that reads it does not, nor one that never was heard', async () => {
+      const north = { peer: 'north', isReachable: false, passedMs: undefined };
+      const reads = { heardMs: NOW_MS, wireVersion: 8 };
+      expect(await setUp({ ...east, reads }, north)).toMatchObject({ code: 0, stands: '8' });
+    });
   });
 });

@@ -324,28 +324,45 @@ function releaseOutcome(
 
 /**
  * Throws `UsageError` where it is raised while a region runs a build that would set messages of the version aside as too new, or of which nobody
- * says what it reads. One that was never started begins with a build that does.
+ * says what it reads. One that was never started, or never heard, begins with a build that does. A release has only its own region in its
+ * inventory, whose replicator keeps what the peers have told it.
  */
 async function checkWireVersion(session: Session, own: CliRegion, version: number): Promise<void> {
   if (version <= (await readWireVersion(own))) return;
   const { regions } = await session.inventory();
   const answers = regions.map(async ({ name }) => {
     const region = await session.openAsIs(name);
-    const { bucketCount } = region;
     const progress = await readProgress(region);
-    if (progress === undefined) {
-      return bucketCount === 0 ? [] : [`${name} was started, and its replicator says nothing.`];
+    if (progress !== undefined) {
+      const { readsWireVersion, heartbeatMs } = progress;
+      return whyTooNew(name, version, { wireVersion: readsWireVersion, heardMs: heartbeatMs });
     }
-    const { readsWireVersion: reads, heartbeatMs } = progress;
-    if (reads !== undefined && reads >= version) return [];
-    const what = reads === undefined ? 'does not say which it reads' : `reads up to ${reads}`;
-    return [`${name} ${what}, as its replicator told at ${timeText(heartbeatMs)}.`];
+    return region.bucketCount === 0
+      ? []
+      : [`${name} was started, and its replicator says nothing.`];
   });
-  const problems = (await Promise.all(answers)).flat();
+  const seen = new Set(regions.map(({ name }) => name));
+  const told = ((await readProgress(own))?.peers ?? [])
+    .filter(({ peer, passedMs, reads }) => !seen.has(peer) && (passedMs ?? reads) !== undefined)
+    .flatMap(({ peer, passedMs = 0, reads }) =>
+      whyTooNew(peer, version, reads ?? { heardMs: passedMs }),
+    );
+  const problems = [...(await Promise.all(answers)).flat(), ...told];
   if (problems.length === 0) return;
   throw new UsageError(
     `Messages of version ${version} would be set aside as too new: ${problems.join(' ')} Upgrade that first.`,
   );
+}
+
+function whyTooNew(
+  region: string,
+  version: number,
+  { wireVersion, heardMs }: { readonly wireVersion?: number | undefined; readonly heardMs: number },
+): readonly string[] {
+  if (wireVersion !== undefined && wireVersion >= version) return [];
+  const what =
+    wireVersion === undefined ? 'does not say which it reads' : `reads up to ${wireVersion}`;
+  return [`${region} ${what}, as its replicator told at ${timeText(heardMs)}.`];
 }
 
 /** Reads what stands in the table under that very name. */

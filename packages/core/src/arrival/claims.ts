@@ -1,5 +1,5 @@
 import { TransientError } from '../errors.ts';
-import type { PeerProgress, ReplicationProgress } from '../model/progress.ts';
+import type { PeerProgress, PeerReads, ReplicationProgress } from '../model/progress.ts';
 
 /**
  * Is what a region or a process says of itself and another one believes: times of watermarks, of heartbeats, of
@@ -46,7 +46,7 @@ export function checkOwnClock({ nowMs, driftMsMax }: OwnClock, storeMs: number |
 
 /** Returns what is believed of the progress that a table row tells of a peer. */
 export function believedPeer(peer: PeerProgress, own: OwnClock): PeerProgress {
-  const { appliedMs, allAppliedMs, soundMs, ...rest } = peer;
+  const { appliedMs, allAppliedMs, soundMs, reads, ...rest } = peer;
   const applied = believedMs(appliedMs, own);
   const allApplied = believedMs(allAppliedMs, own);
   const sound = believedMs(soundMs, own);
@@ -56,6 +56,7 @@ export function believedPeer(peer: PeerProgress, own: OwnClock): PeerProgress {
     ...(applied === undefined ? {} : { appliedMs: applied }),
     ...(allApplied === undefined ? {} : { allAppliedMs: allApplied }),
     ...(sound === undefined ? {} : { soundMs: sound }),
+    ...(reads === undefined || !isBelievable(reads.heardMs, own) ? {} : { reads }),
   };
 }
 
@@ -69,6 +70,15 @@ export function believedPeers(
 ): readonly PeerProgress[] {
   if (progress === undefined || !isBelievable(progress.heartbeatMs, own)) return [];
   return progress.peers.map((peer) => believedPeer(peer, own));
+}
+
+/** Returns what was heard last; the second where both were heard at once. */
+export function newestReads(
+  a: PeerReads | undefined,
+  b: PeerReads | undefined,
+): PeerReads | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return a.heardMs > b.heardMs ? a : b;
 }
 
 /** Returns the newer of two claims that are believed. */

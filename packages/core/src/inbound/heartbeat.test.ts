@@ -88,7 +88,9 @@ describe('the heartbeat that a replicator writes', () => {
     const caughtUp = await beat();
     expect(caughtUp).toMatchObject({ nowMs: nowMs + 1_000, driftMsMax: DRIFT_MS, notices: [] });
     expect(caughtUp.catchingUpSinceMs).toBeUndefined();
-    expect(caughtUp.peers).toEqual([{ peer: 'west', isReachable: true, passedMs: nowMs }]);
+    expect(caughtUp.peers).toEqual([
+      { peer: 'west', isReachable: true, passedMs: nowMs, reads: { heardMs: nowMs } },
+    ]);
   });
 
   test.each(['interrupted', 'without a queue'])(
@@ -135,7 +137,7 @@ describe('the heartbeat that a replicator writes', () => {
     const heardMs = clock.nowMs();
     state.oldest = async () => ({ sequenceNumber: 4n, enqueuedAtMs: START_MS });
     expect((await beat()).peers).toEqual([
-      { peer: 'west', isReachable: true, passedMs: undefined },
+      { peer: 'west', isReachable: true, passedMs: undefined, reads: { heardMs } },
     ]);
     state.oldest = async () => {
       hear(6n);

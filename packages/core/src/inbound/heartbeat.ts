@@ -65,6 +65,7 @@ export function createHeartbeatWriter(options: HeartbeatOptions): HeartbeatWrite
         ...(own.appliedMs === undefined ? {} : { appliedMs: own.appliedMs }),
         ...(own.allAppliedMs === undefined ? {} : { allAppliedMs: own.allAppliedMs }),
         ...(soundMs === undefined ? {} : { soundMs }),
+        ...(own.reads === undefined ? {} : { reads: own.reads }),
       };
     });
   };

@@ -6,6 +6,7 @@ import {
   type OwnClock,
 } from '../arrival/claims.ts';
 import { AppError } from '../errors.ts';
+import type { PeerReads } from '../model/progress.ts';
 import type { ChangeReceiver } from '../ports/change-receiver.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { RegionHold } from '../ports/region-hold.ts';
@@ -36,6 +37,8 @@ interface PeerClaims {
   readonly appliedMs: number | undefined;
   /** Is what the peer says to have applied of all regions', by the newest word of it. */
   readonly allAppliedMs: number | undefined;
+  /** Is what the peer says to read, by its newest watermark. */
+  readonly reads: PeerReads | undefined;
 }
 
 export interface WatermarkTrackerOptions {
@@ -54,6 +57,7 @@ const NOTHING: PeerClaims = {
   soundMs: undefined,
   appliedMs: undefined,
   allAppliedMs: undefined,
+  reads: undefined,
 };
 
 export function createWatermarkTracker(options: WatermarkTrackerOptions): WatermarkTracker {
@@ -65,12 +69,13 @@ export function createWatermarkTracker(options: WatermarkTrackerOptions): Waterm
   /** What was believed by a clock that was wrong is not remembered once it is right. */
   const claimsOf = (peer: string): PeerClaims => {
     const own = { nowMs: clock.nowMs(), driftMsMax };
-    const { passedMs, soundMs, appliedMs, allAppliedMs } = knownOf.get(peer) ?? NOTHING;
+    const { passedMs, soundMs, appliedMs, allAppliedMs, reads } = knownOf.get(peer) ?? NOTHING;
     const believed = {
       passedMs: believedMs(passedMs, own),
       soundMs: believedMs(soundMs, own),
       appliedMs: believedMs(appliedMs, own),
       allAppliedMs: believedMs(allAppliedMs, own),
+      reads: reads !== undefined && isBelievable(reads.heardMs, own) ? reads : undefined,
     };
     knownOf.set(peer, believed);
     return believed;
@@ -79,7 +84,7 @@ export function createWatermarkTracker(options: WatermarkTrackerOptions): Waterm
   return {
     note(watermark) {
       const own = { nowMs: clock.nowMs(), driftMsMax };
-      const { from, appliedMs, allAppliedMs } = watermark;
+      const { from, appliedMs, allAppliedMs, reads } = watermark;
       const why = peers.has(from)
         ? whyUnbelievable(watermark, own)
         : 'it is no peer of this region';
@@ -89,6 +94,8 @@ export function createWatermarkTracker(options: WatermarkTrackerOptions): Waterm
         ...known,
         appliedMs: newestMs(known.appliedMs, believedMs(appliedMs, own)),
         allAppliedMs: newestMs(known.allAppliedMs, believedMs(allAppliedMs, own)),
+        // Never what was said before: a build that does not say may have taken the place of one that did.
+        reads: { heardMs: own.nowMs, ...(reads === undefined ? {} : { wireVersion: reads }) },
       });
       const before = (pendingOf.get(from) ?? []).filter((one) => isBelievable(soundOf(one), own));
       const all = [...before, upToNow(watermark, own)];

@@ -11,8 +11,18 @@ export interface PeerProgress {
   readonly allAppliedMs?: number;
   /** Is as `passedMs`, but for what waits in the peer's outbox for an operator. */
   readonly soundMs?: number;
+  /** Is what its newest watermark says that it reads; an earlier build of this region does not keep that. */
+  readonly reads?: PeerReads;
   /** Says that the peer's queue accepted something from us lately. */
   readonly isReachable: boolean;
+}
+
+/** Says which messages a peer reads, by its own word. */
+export interface PeerReads {
+  /** Is its newest wire version; undefined where its build does not say. */
+  readonly wireVersion?: number;
+  /** Is when that was heard, by the clock here. */
+  readonly heardMs: number;
 }
 
 /** Says how far this region is, to be believed as far as `believedPeers` does. */

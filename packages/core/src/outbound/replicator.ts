@@ -12,6 +12,7 @@ import type { ConflictJournal } from '../ports/conflict-journal.ts';
 import type { Lease } from '../ports/lease.ts';
 import type { ReplicationStatus } from '../ports/replication-status.ts';
 import type { ReadinessSettings } from '../readiness/decide-readiness.ts';
+import { NEWEST_WIRE_VERSION } from '../wire/versions.ts';
 import { encodeWatermark, soundOf, type Watermark } from '../wire/watermark.ts';
 import type { PeerLink } from './peer-link.ts';
 import { type SweepOptions, type SweepReport, sweep, tellConflicts } from './sweep.ts';
@@ -157,6 +158,6 @@ const CLAIM_WAIT_MS = 500;
 
 async function sendWatermark(link: PeerLink, watermark: Watermark): Promise<void> {
   const messageId = `watermark/${watermark.from}/${soundOf(watermark)}`;
-  const body = encodeWatermark(watermark);
+  const body = encodeWatermark({ ...watermark, reads: NEWEST_WIRE_VERSION });
   await link.briefly(link.publish([{ messageId, subject: 'watermark', body }]));
 }

@@ -82,6 +82,7 @@ const NOTHING = {
   soundMs: undefined,
   appliedMs: undefined,
   allAppliedMs: undefined,
+  reads: undefined,
 };
 
 describe('A7: what is damaged in the outbox of a peer', () => {
@@ -148,8 +149,28 @@ describe('I11: a watermark is never flattering', () => {
     expect(tracker.claimsOf('west').passedMs).toBe(9_999);
   });
 
+  test('tells which messages its region reads, and the newest word counts, also that it says nothing', () => {
+    const { tracker, wall, hear } = setUp();
+    const heard = (reads?: number) => {
+      wall.ms += 1_000;
+      hear({ timeMs: 1, ...(reads !== undefined && { reads }) });
+      return tracker.claimsOf('west').reads;
+    };
+    expect(heard(8)).toEqual({ wireVersion: 8, heardMs: 1_001_000 });
+    expect(heard(7)).toEqual({ wireVersion: 7, heardMs: 1_002_000 });
+    expect(heard()).toEqual({ heardMs: 1_003_000 });
+    heard(8);
+    wall.ms -= YEAR_MS;
+    expect(tracker.claimsOf('west').reads).toBeUndefined();
+  });
+
+  test.each([0, 1.5, '8', null])('is none that reads %j', (reads) => {
+    const json = { wire: 1, from: 'east', timeMs: 1, reads };
+    expect(() => decodeWatermark(Buffer.from(JSON.stringify(json)))).toThrow('no watermark');
+  });
+
   test('reads back as it was written, and anything else is refused', () => {
-    const watermark = { from: 'east', timeMs: 1_234 };
+    const watermark = { from: 'east', timeMs: 1_234, reads: 8 };
     expect(decodeWatermark(encodeWatermark(watermark))).toEqual(watermark);
     fc.assert(
       fc.property(fc.uint8Array(), (bytes) => {

@@ -12,6 +12,7 @@ const WatermarkSchema = Type.Object({
   appliedMs: Type.Optional(Type.Integer({ minimum: 0 })),
   allAppliedMs: Type.Optional(Type.Integer({ minimum: 0 })),
   soundMs: Type.Optional(Type.Integer({ minimum: 0 })),
+  reads: Type.Optional(Type.Integer({ minimum: 1 })),
 });
 
 /**
@@ -19,7 +20,8 @@ const WatermarkSchema = Type.Object({
  * of this message. With `appliedMs` also: everything that you acknowledged before that time, I have applied.
  * With `allAppliedMs`: everything that any region acknowledged before that time, I have applied and archived.
  * With `soundMs`: everything before that later time too, but for rows of my outbox that wait for an operator,
- * so waiting for it is in vain (ADR 0021). A build that does not know a claim reads over it.
+ * so waiting for it is in vain (ADR 0021). With `reads`: the newest wire version that I read (ADR 0053). A build that
+ * does not know a claim reads over it.
  */
 export type Watermark = Omit<Static<typeof WatermarkSchema>, 'wire'>;
 
@@ -39,13 +41,14 @@ export function decodeWatermark(bytes: Uint8Array): Watermark {
   if (!checkWatermark.Check(json) || !isRegionName(json.from)) {
     throw new TerminalError('CHANGE_UNDECODABLE', 'The message is no watermark.');
   }
-  const { wire: _wire, from, timeMs, appliedMs, allAppliedMs, soundMs } = json;
+  const { wire: _wire, from, timeMs, appliedMs, allAppliedMs, soundMs, reads } = json;
   return {
     from,
     timeMs,
     ...(appliedMs === undefined ? {} : { appliedMs }),
     ...(allAppliedMs === undefined ? {} : { allAppliedMs }),
     ...(soundMs === undefined ? {} : { soundMs }),
+    ...(reads === undefined ? {} : { reads }),
   };
 }
 

@@ -52,6 +52,31 @@ describe('the heartbeat of a region', () => {
     expect(await status.read()).not.toHaveProperty('readsWireVersion');
   });
 
+  test('keeps what a peer told last of what it reads, whichever of the replicators heard it, also that it does not say', async () => {
+    const { status, beat } = await setUp();
+    const heard = async (heardMs: number, wireVersion?: number) => {
+      const reads = { heardMs, ...(wireVersion !== undefined && { wireVersion }) };
+      const peers = [{ peer: 'west', passedMs: undefined, isReachable: true, reads }];
+      await beat(NOW_MS, { peers });
+      return (await status.read())?.peers[0]?.reads;
+    };
+    expect(await heard(NOW_MS - 9, 7)).toEqual({ heardMs: NOW_MS - 9, wireVersion: 7 });
+    expect(await heard(NOW_MS - 5, 8)).toEqual({ heardMs: NOW_MS - 5, wireVersion: 8 });
+    expect(await heard(NOW_MS - 7, 7)).toEqual({ heardMs: NOW_MS - 5, wireVersion: 8 });
+    await beat(NOW_MS);
+    expect((await status.read())?.peers[0]?.reads).toMatchObject({ wireVersion: 8 });
+    expect(await heard(NOW_MS - 3)).toEqual({ heardMs: NOW_MS - 3 });
+  });
+
+  test('A3, I16: forgets what was heard at a time that is yet to come', async () => {
+    const { status, beat } = await setUp();
+    const word = { peer: 'west', passedMs: undefined, isReachable: true };
+    const reads = { heardMs: NOW_MS + YEAR_MS, wireVersion: 8 };
+    await beat(NOW_MS, { peers: [{ ...word, reads }] });
+    await beat(NOW_MS, { peers: [word] });
+    expect((await status.read())?.peers).toEqual([word]);
+  });
+
   test('keeps what another replicator has told since its own last beat', async () => {
     const { store, status, beat } = await setUp();
     await beat(NOW_MS);

@@ -7,6 +7,7 @@ import {
   NOTICE_KINDS,
   type Notice,
   newestMs,
+  newestReads,
   type PeerProgress,
   type ReplicationProgress,
   type ReplicationStatus,
@@ -31,6 +32,12 @@ const checkProgress = Compile(
         appliedMs: Type.Optional(Type.Number()),
         allAppliedMs: Type.Optional(Type.Number()),
         soundMs: Type.Optional(Type.Number()),
+        reads: Type.Optional(
+          Type.Object({
+            heardMs: Type.Number(),
+            wireVersion: Type.Optional(Type.Integer({ minimum: 1 })),
+          }),
+        ),
         isReachable: Type.Boolean(),
       }),
     ),
@@ -88,12 +95,14 @@ function combine(stored: ReplicationProgress | undefined, beat: Heartbeat): Repl
     const appliedMs = newestMs(before?.appliedMs, own.appliedMs);
     const allAppliedMs = newestMs(before?.allAppliedMs, own.allAppliedMs);
     const soundMs = newestMs(before?.soundMs, own.soundMs);
+    const reads = newestReads(before?.reads, own.reads);
     return {
       ...own,
       passedMs: newestMs(before?.passedMs, own.passedMs),
       ...(appliedMs === undefined ? {} : { appliedMs }),
       ...(allAppliedMs === undefined ? {} : { allAppliedMs }),
       ...(soundMs === undefined ? {} : { soundMs }),
+      ...(reads === undefined ? {} : { reads }),
     };
   });
   const spokeMs = stored?.heartbeatMs ?? 0;
