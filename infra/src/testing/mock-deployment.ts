@@ -58,3 +58,26 @@ function addedByAzure(name: string): Record<string, unknown> {
     identityProfile: { kubeletidentity: { objectId: `nodes of ${name}` } },
   };
 }
+
+export const jobsOf = (asked: readonly AskedResource[]) =>
+  asked
+    .filter(({ type }) => type === 'azure-native:app:Job')
+    .sort((a, b) => a.name.localeCompare(b.name));
+
+/** By name; which is asked for first depends on what is known first. */
+export const appsOf = (asked: readonly AskedResource[]) =>
+  asked
+    .filter(({ type }) => type === 'azure-native:app:ContainerApp')
+    .sort((a, b) => a.name.localeCompare(b.name))
+    .map(({ inputs }) => inputs as unknown as AppInputs);
+
+export interface AppInputs {
+  readonly configuration: { readonly ingress?: { readonly customDomains: readonly object[] } };
+  readonly template: {
+    readonly containers: readonly { readonly image: string }[];
+    readonly scale: { readonly minReplicas: number };
+  };
+}
+
+export const namesOf = (asked: readonly AskedResource[], type: string) =>
+  asked.filter((one) => one.type === `azure-native:${type}`).map(({ name }) => name);
