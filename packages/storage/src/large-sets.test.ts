@@ -6,13 +6,14 @@ import {
   encodeChangeSet,
   type Fragment,
   FULL_WIRE_VERSION,
+  formatStamp,
   fragmentsOf,
   type OutboundMessage,
   type TableRow,
   type TableStore,
   TransientError,
 } from '@tandem/core';
-import { encodeFragment } from '@tandem/core/testing';
+import { encodeFragment, NIL_STAMP } from '@tandem/core/testing';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createTableArchiveKeeper } from './recovery/archive-keeper.ts';
 import { createDamagedRows } from './recovery/damaged-rows.ts';
@@ -25,7 +26,12 @@ import {
   tidyFragments,
 } from './tables/table-fragments.ts';
 import { deviceKind } from './testing/device-kind.ts';
-import { MEMORY_BUCKET_COUNT, type MemoryRegion, readRows } from './testing/memory-region.ts';
+import {
+  MEMORY_BUCKET_COUNT,
+  MEMORY_GRACE_MS,
+  type MemoryRegion,
+  readRows,
+} from './testing/memory-region.ts';
 import { expectReplayable } from './testing/recovery-regions.ts';
 import { createMemoryRegions, createTwoRegions, type TwoRegions } from './testing/two-regions.ts';
 
@@ -57,6 +63,9 @@ function randomPuts(count: number, bytes = 60 * KIB): TransactOperation<Kind>[] 
     condition: undefined,
   }));
 }
+
+const stampAt = (timeMs: number, region: string) =>
+  formatStamp({ timeMs, counter: 0, region, writer: 'w' });
 
 async function write(count = 10): Promise<void> {
   const done = await regions.drive(regions.east.table.transact(randomPuts(count)));
@@ -453,12 +462,28 @@ describe('fragments that are received', () => {
   });
 
   test('of a set that is refused stay, so that the one dead letter can be put back', async () => {
-    const stranger = fragments.map((one) => ({ ...one, entityKind: 'Nobodys' }));
-    await send(...stranger);
+    const elsewhere = fragments.map((one) => ({ ...one, bucket: 'ff' }));
+    await send(...elsewhere);
     await receive();
     expect(reasons()).toEqual(['FRAGMENTS_DIFFER']);
     expect(await fragmentKeys()).toHaveLength(fragments.length);
   });
+
+  test.each([
+    ['ENTITY_KIND_UNKNOWN', { entityKind: 'Nobodys' }],
+    ['REGION_UNKNOWN', { stamp: stampAt(1_000, 'mars') }],
+    ['REGION_UNKNOWN', { stamp: stampAt(1_000, 'old') }],
+    ['STAMP_IMPOSSIBLE', { stamp: stampAt(2 ** 48 - 1, 'east') }],
+    ['STAMP_IMPOSSIBLE', { stamp: NIL_STAMP }],
+  ])(
+    'A1, A18: of a set that no region makes are refused (%s), and nothing is kept of it',
+    async (reason, own) => {
+      await send(...fragments.map((one) => ({ ...one, ...own })));
+      await receive();
+      expect(reasons()).toEqual(fragments.map(() => reason));
+      expect(await fragmentKeys()).toEqual([]);
+    },
+  );
 
   test('I19: are given up by the clock of the store alone, and are no older than their set', async () => {
     const { west, clock } = regions;
@@ -504,7 +529,7 @@ describe('fragments that are received', () => {
     expect(await fragmentKeys()).toEqual([]);
   });
 
-  test('that many others pile up on are given up first', async () => {
+  test('that many others pile up on are given up first, once they are late', async () => {
     const { west, clock } = regions;
     await send(fragments[0]!);
     await receive();
@@ -512,10 +537,83 @@ describe('fragments that are received', () => {
     await send({ ...fragments[1]!, bytes: 1 });
     await receive();
     const notices = createNotices({ clock });
-    const given = await regions.drive(tidyFragments({ ...west, clock, notices, rowsMax: 1 }));
-    expect(given).toHaveLength(1);
+    const tidy = () => regions.drive(tidyFragments({ ...west, clock, notices, rowsMax: 1 }));
+    expect(await tidy()).toEqual([]);
+    await clock.advance(60_000);
+    expect(await tidy()).toHaveLength(1);
     expect(await fragmentKeys()).toHaveLength(1);
   });
+
+  test.each([
+    ['a year ahead', (nowMs: number) => BigInt(nowMs + 366 * 86_400_000)],
+    ['no time at all', () => 2n ** 62n],
+    ['before all times', () => -(2n ** 62n)],
+  ])('I15, I16: kept at %s are named and given up all the same', async (_, at) => {
+    const { west, clock } = regions;
+    await send(fragments[0]!);
+    await receive();
+    const [rowKey = ''] = await fragmentKeys();
+    const row = await west.store.get('Replication', 'fragments', rowKey);
+    const keptMs = { type: 'Int64', value: at(clock.nowMs()) } as const;
+    const properties = new Map([...row!.properties, ['keptMs', keptMs] as const]);
+    const operations = [{ kind: 'upsert' as const, rowKey, properties }];
+    await west.store.commit({ table: 'Replication', partitionKey: 'fragments', operations });
+    const notices = createNotices({ clock });
+    const tidy = () => regions.drive(tidyFragments({ ...west, clock, notices, keepMs: 600_000 }));
+    expect(await tidy()).toEqual([]);
+    await clock.advance(61_000);
+    expect(await tidy()).toEqual([]);
+    expect(notices.current()).toMatchObject([{ kind: 'fragments-incomplete' }]);
+    await clock.advance(600_000);
+    expect(await tidy()).toHaveLength(1);
+    expect(await fragmentKeys()).toEqual([]);
+  });
+
+  test('A4: that the store never takes are dead-lettered alone, and no other message waits for them', async () => {
+    const { west, clock } = regions;
+    const [poison, ...others] = fragments;
+    const isPoison = (rowKey: string): boolean => rowKey.endsWith('~00');
+    west.store.beforeCommit(({ partitionKey, operations }) => {
+      if (partitionKey !== 'fragments' || !operations.some((one) => isPoison(one.rowKey))) return;
+      throw new TransientError('TABLE_OUTCOME_UNKNOWN', 'The service answered 500.');
+    });
+    await send(poison!, ...others);
+    await regions.east.table.put('later', { label: 'later' });
+    await clock.advance(MEMORY_GRACE_MS);
+    await regions.drive(regions.east.replicator.sweepOnce());
+    const beganMs = clock.nowMs();
+    await regions.drive(west.replicator.receiveOnce(new AbortController().signal));
+    expect(await west.table.get('later')).toBeDefined();
+    await regions.drive(west.replicator.drain());
+    expect(clock.nowMs() - beganMs).toBeLessThan(20_000);
+    // It was sent by the test, and by the sweep of its region.
+    expect(reasons()).toEqual(['ENTITY_UNSTORABLE', 'ENTITY_UNSTORABLE']);
+    expect(await fragmentKeys()).toHaveLength(others.length);
+
+    west.store.beforeCommit(() => undefined);
+    await send(poison!);
+    await receive();
+    expect(await fragmentKeys()).toEqual([]);
+  });
+
+  test.each(['Replication', 'Archive', deviceKind.name])(
+    'A4: wait out an outage of %s, which costs no delivery',
+    async (down) => {
+      const { west, clock, bus } = regions;
+      let isOver = false;
+      west.store.beforeCommit(({ table }) => {
+        if (!isOver && table === down) throw new TransientError('TABLE_UNAVAILABLE', 'down');
+      });
+      await send(...fragments);
+      const ended = clock.sleep(300_000).then(() => (isOver = true));
+      await regions.drive(west.replicator.receiveOnce(new AbortController().signal));
+      await regions.drive(ended);
+      await regions.drive(west.replicator.drain());
+      expect(bus.deadLettersOf('west')).toEqual([]);
+      expect(await bus.viewerFor('west').peek('messages', 0n, 100)).toEqual([]);
+      expect(await fragmentKeys()).toEqual([]);
+    },
+  );
 
   test('are taken away without a word where the set was applied all the same', async () => {
     const { west, clock } = regions;

@@ -3,7 +3,7 @@
 // is believed. What is refused here every region refuses, so nobody sends it in good order; what is accepted
 // here stays acceptable whatever it is joined with. See docs/adr/0020.
 import { TerminalError } from '../errors.ts';
-import type { Change, ChangeSet } from '../model/change-set.ts';
+import type { Change, ChangeSet, FragmentHead } from '../model/change-set.ts';
 import type { Conflict } from '../model/conflict.ts';
 import type { ArchiveEntry } from '../ports/archive.ts';
 import type { Replica } from '../ports/replica.ts';
@@ -55,6 +55,19 @@ export function judgeChangeSet(received: ReceivedSet, rules: ArrivalRules): Judg
   return { sound: sound && { ...sound, replica }, refusal: refuseEntities(set.entityKind, faults) };
 }
 
+/**
+ * Returns why the set that a fragment says it is of can be none, or undefined: nothing is kept of one that would be
+ * refused as soon as it is whole.
+ */
+export function judgeFragment(
+  { entityKind, stamp }: Pick<FragmentHead, 'entityKind' | 'stamp'>,
+  rules: ArrivalRules,
+): TerminalError | undefined {
+  if (!rules.replicas.has(entityKind)) return unknownKind(entityKind, []);
+  const fault = findOriginFault(stamp, rules);
+  return fault && refuse({ entityKind, changes: [] }, fault);
+}
+
 /** Returns why a conflict that a peer tells of is not believed, or undefined. */
 export function judgeConflict(conflict: Conflict, rules: ArrivalRules): TerminalError | undefined {
   const { entityKind, entityId, stamps, fields, life } = conflict;
@@ -104,16 +117,21 @@ interface Fault {
   readonly text: string;
 }
 
-function findSetFault(set: ChangeSet, rules: ArrivalRules, replica: Replica): Fault | undefined {
-  const { stamp, bucket, changes } = set;
+/** Returns why no transaction of a region can have the stamp, or undefined. */
+function findOriginFault(stamp: Stamp, rules: ArrivalRules): Fault | undefined {
   const foreign = findForeignStamp(stamp, rules);
   if (foreign !== undefined) return foreign;
   // What an old table had done comes in the sets of the region that takes it over.
   if (stampRegion(stamp) === OLD_REGION) return unknownRegion(OLD_REGION);
   // A field of a state that was mended may carry it; as the name of a transaction it is everybody's.
-  if (stamp === NIL_STAMP) {
-    return { reason: 'STAMP_IMPOSSIBLE', text: `no transaction has the stamp ${stamp}` };
-  }
+  if (stamp !== NIL_STAMP) return undefined;
+  return { reason: 'STAMP_IMPOSSIBLE', text: `no transaction has the stamp ${stamp}` };
+}
+
+function findSetFault(set: ChangeSet, rules: ArrivalRules, replica: Replica): Fault | undefined {
+  const { stamp, bucket, changes } = set;
+  const origin = findOriginFault(stamp, rules);
+  if (origin !== undefined) return origin;
   // Its place in the archive, and what a person's history and erasure look through, follow from it.
   const elsewhere = changes.find(({ entityId }) => replica.bucketOf(entityId) !== bucket);
   if (elsewhere === undefined) return undefined;
@@ -156,7 +174,10 @@ function unknownRegion(region: string): Fault {
   return { reason: 'REGION_UNKNOWN', text };
 }
 
-function refuse(set: ChangeSet, { reason, text }: Fault): TerminalError {
+function refuse(
+  set: Pick<ChangeSet, 'entityKind' | 'changes'>,
+  { reason, text }: Fault,
+): TerminalError {
   return new TerminalError(reason, `A change set of ${set.entityKind} is refused: ${text}.`, {
     details: { entityIds: set.changes.map(({ entityId }) => entityId) },
   });

@@ -2,6 +2,7 @@ import { checkOwnClock } from '../arrival/claims.ts';
 import {
   judgeChangeSet,
   judgeConflict,
+  judgeFragment,
   type ReceivedSet,
   withoutChanges,
 } from '../arrival/judge-change-set.ts';
@@ -12,7 +13,13 @@ import { untilUncontended } from '../concurrency/retry.ts';
 import { tableIdOf } from '../entity-kind/open-id.ts';
 import { AppError, assertNever, TerminalError, TransientError } from '../errors.ts';
 import { ROWS_PER_TRANSACTION_MAX } from '../limits/table-limits.ts';
-import { type Change, type ChangeSet, originOf, referenceIdOf } from '../model/change-set.ts';
+import {
+  type Change,
+  type ChangeSet,
+  type FragmentHead,
+  originOf,
+  referenceIdOf,
+} from '../model/change-set.ts';
 import { type Conflict, eraseConflict } from '../model/conflict.ts';
 import type { Archive, ArchiveEntry } from '../ports/archive.ts';
 import type { Clock } from '../ports/clock.ts';
@@ -63,6 +70,8 @@ export interface Applier {
    * refusal of one that is not believed once all others are kept.
    */
   acceptConflicts(conflicts: readonly Conflict[]): Promise<void>;
+  /** Returns why nothing is to be kept of the set that a fragment is of, or undefined. */
+  judgeFragment(head: FragmentHead): TerminalError | undefined;
   /** Names the bucket that the entity of a conflict is of; of a kind that nobody here has, any. */
   bucketOf(conflict: Pick<Conflict, 'entityKind' | 'entityId'>): string;
 }
@@ -123,6 +132,8 @@ export function createApplier(options: ApplierOptions): Applier {
       await options.conflicts.accept(accepted).catch(rethrowBlocked);
       if (refusal !== undefined) throw refusal;
     },
+
+    judgeFragment: (head) => judgeFragment(head, options),
 
     bucketOf: ({ entityKind, entityId }) =>
       options.replicas.get(entityKind)?.bucketOf(entityId) ?? '00',
@@ -204,7 +215,7 @@ function toArchive(received: ReceivedSet, error: TerminalError | undefined): Arc
 }
 
 /** A refused key or a table that is gone is an outage: no message is to blame, so none may go. */
-function rethrowBlocked(error: unknown): never {
+export function rethrowBlocked(error: unknown): never {
   if (!(error instanceof AppError) || error.retryable || isMessageFault(error)) throw error;
   throw new TransientError('TABLE_UNAVAILABLE', error.message, { cause: error });
 }

@@ -83,6 +83,7 @@ const AT_ONCE: Applier = {
     return new Map();
   },
   acceptConflicts: () => Promise.resolve(),
+  judgeFragment: () => undefined,
   bucketOf: () => '00',
 };
 

@@ -41,12 +41,13 @@ import {
   readChangeSets,
 } from '../wire/message-body.ts';
 import { decodeWatermark, type PendingWatermark } from '../wire/watermark.ts';
-import type { Applier } from './apply-change-sets.ts';
+import { type Applier, rethrowBlocked } from './apply-change-sets.ts';
 import type { ArchiveRounds } from './archive-in-rounds.ts';
 import {
   type AppliedApart,
   applyApart,
   type IsolatedMessage,
+  isOwnFault,
   isolate,
   type ProbedSet,
   type Trial,
@@ -281,23 +282,44 @@ async function acceptFragment(
   message: InboundMessage,
   options: BatchOptions & { readonly signal: AbortSignal },
 ): Promise<Settlement | IsolatedMessage> {
-  const { fragments, signal } = options;
-  try {
-    const kept = await whileDown(() => fragments.keep(fragment), options, signal);
-    if (kept.kind !== 'whole') return { kind: 'complete' };
-    const read = toReadSets([readChangeSet(kept.encoded)], `fragments of ${message.messageId}`);
-    checkPlace(fragment, read.received);
-    const applied = await whileDown(() => applyOrIsolate(read.received, options), options, signal);
-    const settlement = settlementOf(read, applied, { ...options, message });
-    // What is tried apart is told by the archive later, and then goes as well.
-    if (settlement.kind === 'complete') {
-      await whileDown(() => fragments.drop(fragment), options, signal);
+  const { probe, signal } = options;
+  const set = { ...fragment, isFragment: true, changes: [] };
+  const attempt = () => takeFragment(fragment, message, options);
+  const accept = async (): Promise<Settlement | IsolatedMessage> => {
+    try {
+      const refusal = await attempt();
+      return refusal === undefined ? { kind: 'complete' } : settlementFor(refusal);
+    } catch (error) {
+      if (error instanceof TerminalError && isMessageFault(error)) return settlementFor(error);
+      const isOwn = probe !== undefined && (await isOwnFault(error, () => probe(set)));
+      if (!isOwn) throw error;
+      const trials = [{ set, error, attempt }];
+      return isolate(trials, { known: [], count: 1 }, { ...options, message });
     }
-    return settlement;
-  } catch (error) {
-    if (error instanceof TerminalError && isMessageFault(error)) return settlementFor(error);
-    throw error;
-  }
+  };
+  return whileDown(accept, options, signal);
+}
+
+/** Resolves with why the set never can be applied. Throws what the store does, and then all of it is to be repeated. */
+async function takeFragment(
+  fragment: Fragment,
+  { messageId }: InboundMessage,
+  { applier, fragments }: InboundOptions,
+): Promise<TerminalError | undefined> {
+  const refusal = applier.judgeFragment(fragment);
+  if (refusal !== undefined) return refusal;
+  const kept = await fragments.keep(fragment).catch(rethrowBlocked);
+  if (kept.kind !== 'whole') return undefined;
+  const { received, unreadable } = toReadSets(
+    [readChangeSet(kept.encoded)],
+    `fragments of ${messageId}`,
+  );
+  for (const { error } of unreadable) throw error;
+  checkPlace(fragment, received);
+  const results = await applier.apply(received);
+  const [refused] = [...results.values()].filter((error) => error !== undefined);
+  if (refused === undefined) await fragments.drop(fragment).catch(rethrowBlocked);
+  return refused;
 }
 
 /**

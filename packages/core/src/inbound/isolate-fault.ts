@@ -12,6 +12,8 @@ import type { Applier } from './apply-change-sets.ts';
 
 /** Says where a change set goes, and which entities it is about. */
 export interface ProbedSet extends Pick<ChangeSet, 'entityKind' | 'bucket' | 'stamp'> {
+  /** It is kept in pieces before it goes there. */
+  readonly isFragment?: boolean;
   readonly changes: readonly { readonly entityId: string }[];
 }
 
@@ -60,8 +62,9 @@ export async function applyApart(
   const isolated = new Map<string, Isolated>();
   const split = async (some: readonly ReceivedSet[], error: unknown): Promise<void> => {
     const [first] = some;
-    if (first === undefined || isNoSets(error)) throw error;
-    if (!(await isAnswered(() => options.probe(first.set)))) throw error;
+    if (first === undefined || !(await isOwnFault(error, () => options.probe(first.set)))) {
+      throw error;
+    }
     if (some.length === 1) {
       isolated.set(first.key, { received: first, error });
       return;
@@ -79,6 +82,11 @@ export async function applyApart(
   };
   await split(sets, failure);
   return { results, isolated };
+}
+
+/** Tells whether what failed alone is to blame, since the store answers beside it. */
+export async function isOwnFault(error: unknown, probe: () => Promise<void>): Promise<boolean> {
+  return !isNoSets(error) && (await isAnswered(probe));
 }
 
 interface RetryIsolatedOptions extends Omit<IsolationOptions, 'applier'> {

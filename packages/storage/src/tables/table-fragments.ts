@@ -5,6 +5,7 @@ import {
   type Clock,
   type FragmentHead,
   type FragmentKeeper,
+  isBelievable,
   isStamp,
   joinFragments,
   type Notices,
@@ -79,8 +80,8 @@ interface KeptSet extends ArchiveKey {
   readonly start: string;
   readonly rows: number;
   readonly count: number;
-  /** Is when the first of its rows was written, in milliseconds since the epoch, and no earlier than the set itself. */
-  readonly sinceMs: number;
+  /** Is when the first of its rows was written, in milliseconds since the epoch, by the clock of who did. */
+  readonly keptMs: number;
 }
 
 export interface TidyFragmentsOptions extends TableFragmentsOptions {
@@ -106,17 +107,23 @@ export async function tidyFragments(
   const { store, archive, clock, notices, keepMs = KEEP_MS, rowsMax = ROWS_MAX } = options;
   const nowMs = clock.nowMs();
   const sets = await readKeptSets(store);
-  const isOld = ({ sinceMs }: KeptSet, byMs: number): boolean => byMs - sinceMs >= keepMs;
+  const isDoubtful = (set: KeptSet): boolean => nowMs - sinceMsOf(set, nowMs) >= keepMs;
   // Its sender was told that it is here, so that it goes by no clock that is far ahead.
-  const storeMs = sets.some((set) => isOld(set, nowMs)) ? await store.timeMs() : undefined;
+  const storeMs = sets.some(isDoubtful) ? await store.timeMs() : undefined;
+  const aged = sets.map((set) => ({
+    ...set,
+    sinceMs: sinceMsOf(set, Math.max(nowMs, storeMs ?? nowMs)),
+  }));
   const given: KeptSet[] = [];
   let rows = 0;
-  for (const set of sets.toSorted((a, b) => b.sinceMs - a.sinceMs)) {
+  for (const set of aged.toSorted((a, b) => b.sinceMs - a.sinceMs)) {
     rows += set.rows;
     // One of a clock that was ahead is as old as nobody knows.
     const isLate = Math.abs(nowMs - set.sinceMs) >= LATE_MS;
-    const isOver = (storeMs !== undefined && isOld(set, storeMs)) || rows > rowsMax;
-    if (!isLate && !isOver) continue;
+    // Of a set whose others are still on their way nothing goes, however many came at once.
+    if (!isLate) continue;
+    const isOld = storeMs !== undefined && storeMs - set.sinceMs >= keepMs;
+    const isOver = isOld || rows > rowsMax;
     if (await archive.has(set)) {
       await dropFrom(store, set.start);
       continue;
@@ -131,6 +138,15 @@ export async function tidyFragments(
     given.push(set);
   }
   return given;
+}
+
+/**
+ * Returns since when a set is here, and no earlier than it was made: the later of the two times that can be true at
+ * `nowMs`, and the beginning of time where neither can. A clock that is ahead, or a forger, may have said either.
+ */
+function sinceMsOf({ keptMs, stamp }: KeptSet, nowMs: number): number {
+  const claims = [keptMs, stampTimeMs(stamp)].filter((one) => isBelievable(one, { nowMs }));
+  return Math.max(0, ...claims);
 }
 
 /** Tells whether fragments of any set of the bucket wait for others. */
@@ -160,7 +176,7 @@ async function readKeptSets(store: TableStore): Promise<readonly KeptSet[]> {
       stamp,
       rows: (before?.rows ?? 0) + 1,
       count: count?.type === 'Int32' ? count.value : 0,
-      sinceMs: Math.max(Math.min(before?.sinceMs ?? keptMs, keptMs), stampTimeMs(stamp)),
+      keptMs: Math.min(before?.keptMs ?? keptMs, keptMs),
     });
   }
   return [...sets.values()];

@@ -132,6 +132,7 @@ export function traceApplier(applier: Applier, tracer: Tracer | undefined): Appl
   if (tracer === undefined) return applier;
   return {
     acceptConflicts: (conflicts) => applier.acceptConflicts(conflicts),
+    judgeFragment: (head) => applier.judgeFragment(head),
     bucketOf: (conflict) => applier.bucketOf(conflict),
     apply: (received, onMerged) =>
       traceWork(

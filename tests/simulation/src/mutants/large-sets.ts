@@ -79,8 +79,8 @@ export const largeSetMutants: readonly Mutant[] = largeSets([
     edits: [
       {
         file: FRAGMENTS,
-        find: '(storeMs !== undefined && isOld(set, storeMs))',
-        replace: 'isOld(set, storeMs === undefined ? nowMs : Math.max(nowMs, storeMs))',
+        find: 'storeMs !== undefined && storeMs - set.sinceMs >= keepMs',
+        replace: 'Math.max(nowMs, storeMs ?? nowMs) - set.sinceMs >= keepMs',
       },
     ],
   },
@@ -90,10 +90,9 @@ export const largeSetMutants: readonly Mutant[] = largeSets([
     edits: [
       {
         file: INBOUND,
-        find: '    const read = toReadSets([readChangeSet(kept.encoded)], `fragments of ${message.messageId}`);\n',
+        find: '  const { received, unreadable } = toReadSets(\n',
         replace:
-          '    await whileDown(() => fragments.drop(fragment), options, signal);\n' +
-          '    const read = toReadSets([readChangeSet(kept.encoded)], `fragments of ${message.messageId}`);\n',
+          '  await fragments.drop(fragment);\n  const { received, unreadable } = toReadSets(\n',
       },
     ],
   },
