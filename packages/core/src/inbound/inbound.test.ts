@@ -145,6 +145,49 @@ describe('what is received', () => {
     expect([await rig.left(), rig.dead()]).toEqual([0, 0]);
   });
 
+  test('A6: is a thousand messages of conflicts while the store is down: few of them are in memory at once', async () => {
+    const tried = new Set<string>();
+    let isDown = true;
+    const rig = createRig(
+      {
+        ...AT_ONCE,
+        async acceptConflicts(conflicts) {
+          for (const { entityId } of conflicts) tried.add(entityId);
+          if (isDown) throw new TransientError('TABLE_UNAVAILABLE', 'down');
+        },
+      },
+      {
+        // It works in rounds, so that a batch is received while another is in hand.
+        rounds: { hurry: () => undefined },
+        probe: async () => {
+          if (isDown) throw new TransientError('TABLE_UNAVAILABLE', 'down');
+        },
+      },
+    );
+    const stampOf = (region: string) => formatStamp({ timeMs: 1, counter: 0, region, writer: 'a' });
+    const stamps = [stampOf('east'), stampOf('west')] as const;
+    const lost = (value: string) => ({
+      stamp: stamps[0],
+      value: { type: 'String', value } as const,
+    });
+    const field = { name: 'label', winner: lost(''), loser: lost('x'.repeat(140 * 1_024)) };
+    for (let n = 0; n < 1_000; n += 1) {
+      const found = { entityKind: 'Devices', entityId: `id-${n}`, stamps, life: undefined };
+      await rig.send(encodeConflictMessages('east', [{ ...found, fields: [field] }])[0]);
+    }
+    const received = (async () => {
+      for (let batch = 0; batch < 60; batch += 1) await rig.inbound.receiveOnce(NOT_ABORTED);
+      await rig.inbound.drain();
+    })();
+    await rig.clock.advance(60_000);
+    // A batch is received while less than 16 MiB are in hand, and stops at as much of its own.
+    expect(tried.size).toBeGreaterThan(7);
+    expect(tried.size * 140).toBeLessThanOrEqual(2 * 16 * 1_024);
+    isDown = false;
+    await rig.drive(received);
+    expect([tried.size, await rig.left(), rig.dead()]).toEqual([1_000, 0, 0]);
+  });
+
   test('A4: is told of conflicts of which some never can be kept: all others are, and the letter names these', async () => {
     const kept = new Set<string>();
     const probed = new Set<string>();

@@ -32,7 +32,12 @@ import type { ChangeReceiver, InboundMessage, Settlement } from '../ports/change
 import type { Clock } from '../ports/clock.ts';
 import type { FragmentKeeper } from '../ports/fragment-keeper.ts';
 import type { Randomness } from '../ports/randomness.ts';
-import { CONFLICTS_PLAIN_BYTES_MAX, decodeConflictMessage } from '../wire/encode-conflict.ts';
+import {
+  CONFLICTS_PLAIN_BYTES_MAX,
+  conflictBytesOf,
+  decodeConflictMessage,
+  encodeConflict,
+} from '../wire/encode-conflict.ts';
 import { decodeFragment, isFragment } from '../wire/large-set.ts';
 import {
   inflatedBytesOf,
@@ -113,8 +118,7 @@ export function createInbound(options: InboundOptions): Inbound {
 
   const begin = (messages: readonly InboundMessage[], signal: AbortSignal): Promise<void> => {
     const { promise: merged, resolve: onMerged } = Promise.withResolvers<void>();
-    const onIsolated = (some: readonly InboundMessage[]): void =>
-      void inHand.set(handled, loadOf(some));
+    const onIsolated = (load: MessageLoad): void => void inHand.set(handled, load);
     const handled: Promise<void> = handle(messages, { ...options, onMerged, onIsolated }, signal)
       .catch((error: unknown) => void failures.push(error))
       .finally(() => inHand.delete(handled));
@@ -146,8 +150,8 @@ export function createInbound(options: InboundOptions): Inbound {
 interface BatchOptions extends InboundOptions {
   /** Is called when the rows are written, and what is left is to archive and to settle. */
   readonly onMerged: () => void;
-  /** Is called when all others are settled. */
-  readonly onIsolated: (messages: readonly InboundMessage[]) => void;
+  /** Is called when all others are settled, with what is left in memory. */
+  readonly onIsolated: (load: MessageLoad) => void;
 }
 
 /** Applies one batch and settles every message of it; their locks are renewed until then. */
@@ -160,17 +164,23 @@ async function handle(
   const slices = slicesOf(messages);
   await withLocksRenewed({ messages, receiver, clock, everyMs }, async () => {
     const late: LateMessage[] = [];
+    const settleLate = async (): Promise<void> => {
+      await Promise.all(
+        late.map(async ({ message, isolated }) =>
+          settle(message, await isolated.settlement(), { ...options, signal }),
+        ),
+      );
+      late.length = 0;
+    };
     for (const [place, slice] of slices.entries()) {
+      // What is tried alone stays in memory meanwhile, and in an outage that is whatever tells of conflicts.
+      if (lateLoadOf(late).bytes >= BYTES_IN_HAND_MAX) await settleLate();
       const onMerged = place === slices.length - 1 ? options.onMerged : NOT_ALL_MERGED;
       late.push(...(await applyAndSettle(slice, { ...options, onMerged }, signal)));
     }
     if (late.length === 0) return;
-    options.onIsolated(late.map(({ message }) => message));
-    await Promise.all(
-      late.map(async ({ message, isolated }) =>
-        settle(message, await isolated.settlement(), { ...options, signal }),
-      ),
-    );
+    options.onIsolated(lateLoadOf(late));
+    await settleLate();
   });
 }
 
@@ -180,6 +190,14 @@ const NOT_ALL_MERGED = (): void => undefined;
 interface LateMessage {
   readonly message: InboundMessage;
   readonly isolated: IsolatedMessage;
+}
+
+function lateLoadOf(late: readonly LateMessage[]): MessageLoad {
+  const bytes = late.reduce(
+    (sum, { message, isolated }) => sum + (isolated.bytes ?? inflatedBytesOf(message.body)),
+    0,
+  );
+  return { count: late.length, bytes };
 }
 
 /** Resolves with those that are not settled yet, since the store does not take them although it takes others. */
@@ -372,7 +390,8 @@ async function acceptConflicts(
     };
     const attempt = (): Promise<TerminalError | undefined> => acceptEach(left, applier);
     const counted = { known: [], count: 1 };
-    return isolate([{ set, error, attempt }], counted, { ...options, message });
+    const bytes = conflicts.reduce((sum, one) => sum + encodeConflict(one).length, 0);
+    return { ...isolate([{ set, error, attempt }], counted, { ...options, message }), bytes };
   }
 }
 
@@ -536,7 +555,8 @@ const WATERMARK_BYTES_MAX = 512;
 
 function worstBytesOf({ subject, body }: InboundMessage): number {
   if (subject !== 'watermark') return inflatedBytesOf(body);
-  return body.length <= WATERMARK_BYTES_MAX ? body.length : CONFLICTS_PLAIN_BYTES_MAX;
+  // A few hundred bytes may be a thousand times as many.
+  return body.length <= WATERMARK_BYTES_MAX ? conflictBytesOf(body) : CONFLICTS_PLAIN_BYTES_MAX;
 }
 
 interface LockRenewal {

@@ -192,6 +192,8 @@ function unstorable(set: ProbedSet, error: unknown): TerminalError {
 /** Is a message that the store does not take, although it takes others: it is settled later, on its own. */
 export interface IsolatedMessage {
   readonly kind: 'isolated';
+  /** Counts what of it is in memory until then; undefined where that is what the message inflates to. */
+  readonly bytes?: number;
   readonly settlement: () => Promise<Settlement>;
 }
 

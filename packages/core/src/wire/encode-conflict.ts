@@ -3,7 +3,7 @@ import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { chunk } from '../concurrency/bounded.ts';
 import { OPEN_NAMES_MAX } from '../entity-kind/entity-fields.ts';
-import { TerminalError } from '../errors.ts';
+import { AppError, TerminalError } from '../errors.ts';
 import { isPropertyName } from '../limits/table-limits.ts';
 import type { Conflict, ContestedField } from '../model/conflict.ts';
 import type { StampedField } from '../state/entity-state.ts';
@@ -146,6 +146,17 @@ export function decodeConflictMessage(bytes: Uint8Array): readonly Conflict[] | 
   const json = parseJson(inflate(message.conflicts), undecodable);
   if (!checkConflicts.Check(json)) throw undecodable();
   return json.map((one) => fromJson(one, undecodable));
+}
+
+/** Returns what a message with the subject of a watermark takes once it is inflated, whatever it says. */
+export function conflictBytesOf(bytes: Uint8Array): number {
+  try {
+    const message = parseJson(bytes, undecodable);
+    return checkMessage.Check(message) ? inflate(message.conflicts).length : bytes.length;
+  } catch (error) {
+    if (error instanceof AppError) return bytes.length;
+    throw error;
+  }
 }
 
 /**
