@@ -10,7 +10,7 @@ import {
   LogController,
 } from 'fastify';
 import type { Endpoint } from './endpoint.ts';
-import { errorFacts, JSON_TYPES } from './exchange.ts';
+import { errorFacts, type IncomingRequest, JSON_TYPES } from './exchange.ts';
 import {
   BODY_BYTES_MAX,
   createRequestBodies,
@@ -98,8 +98,7 @@ function serve(app: FastifyInstance, options: AppOptions): void {
       const answer = await within(exchange, () =>
         endpoint({
           method: request.method,
-          target: request.originalUrl,
-          headers: headersOf(request.raw.rawHeaders),
+          ...placeOf(request),
           body: () => readBody(request, body),
           ip: request.ip,
           isHttps: isHttps || request.protocol === 'https',
@@ -156,7 +155,10 @@ function createServer(options: AppOptions): FastifyInstance {
     },
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    rewriteUrl: ({ url = '/' }) => (paths.has(url) ? url : '/'),
+    rewriteUrl: ({ url = '/' }) => (paths.has(pathOf(url)) ? pathOf(url) : '/'),
+  });
+  app.setNotFoundHandler(() => {
+    throw new TableError('UnsupportedHttpVerb');
   });
   // The oldest clients merge by a verb of its own.
   app.addHttpMethod('MERGE', { hasBody: true });
@@ -211,11 +213,42 @@ async function readBody(
   );
 }
 
-/** A header that stands twice would be signed as one thing and read as another: the first is taken. */
-function headersOf(raw: readonly string[]): Record<string, string> {
+/** RFC 9112, 3.2.2: a target may be a whole URL, and its host counts then, whatever the header says. */
+const WHOLE_URL = /^https?:\/\/(?:[^/?#]*@)?([^/?#]*)/i;
+
+function pathOf(url: string): string {
+  const path = url.replace(WHOLE_URL, '');
+  return path.startsWith('?') || path === '' ? `/${path}` : path;
+}
+
+/** Those that mean one thing: what stands before this server may have looked at another of two. */
+const SINGLE: ReadonlySet<string> = new Set([
+  'access-control-request-method',
+  'authorization',
+  'content-md5',
+  'content-type',
+  'date',
+  'host',
+  'if-match',
+  'origin',
+  'x-http-method',
+  'x-ms-client-request-id',
+  'x-ms-date',
+  'x-ms-version',
+]);
+
+function placeOf({
+  originalUrl,
+  raw: { rawHeaders },
+}: FastifyRequest): Pick<IncomingRequest, 'target' | 'headers' | 'repeated'> {
   const headers = Object.create(null) as Record<string, string>;
-  for (let index = 0; index + 1 < raw.length; index += 2) {
-    headers[raw[index]!.toLowerCase()] ??= raw[index + 1]!;
+  let repeated: string | undefined;
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!.toLowerCase();
+    if (name in headers && SINGLE.has(name)) repeated = name;
+    headers[name] ??= rawHeaders[index + 1]!;
   }
-  return headers;
+  const authority = WHOLE_URL.exec(originalUrl)?.[1];
+  if (authority !== undefined) headers['host'] = authority;
+  return { target: pathOf(originalUrl), headers, repeated };
 }

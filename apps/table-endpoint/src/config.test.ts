@@ -55,6 +55,21 @@ describe('the accounts', () => {
   });
 });
 
+describe('G1: who may ask', () => {
+  const asked = { method: 'GET', target: '/', rawHeaders: ['host', 'evil.example'] };
+
+  it('is nobody under a foreign name where the key of emulators signs, and anybody else where none does', () => {
+    const TABLE_ACCOUNTS = `${DEVELOPMENT_ACCOUNT.account}:${DEVELOPMENT_ACCOUNT.key}`;
+    const judged = read({ TABLE_ACCOUNTS });
+    expect('judgeRequest' in judged && judged.judgeRequest?.(asked).kind).toBe('refused');
+    const named = read({ TABLE_ACCOUNTS, ALLOWED_HOSTS: 'a.example, evil.example' });
+    expect('judgeRequest' in named && named.judgeRequest?.(asked).kind).toBe('taken');
+    expect(read({ TABLE_ACCOUNTS: `shop:${KEY}` })).toMatchObject({ judgeRequest: undefined });
+    const own = read({ TABLE_ACCOUNTS: `shop:${KEY}`, ALLOWED_HOSTS: 'a.example' });
+    expect('judgeRequest' in own && own.judgeRequest?.(asked).kind).toBe('refused');
+  });
+});
+
 it('lists every problem at once', () => {
   const problems = read({
     PORT: 'x',

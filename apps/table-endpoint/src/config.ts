@@ -1,3 +1,9 @@
+import {
+  ALLOWED_HOSTS_PATTERN,
+  createRequestJudge,
+  type JudgeRequest,
+  readAllowedHosts,
+} from '@tandem/core';
 import { findRegionProblems } from '@tandem/region';
 import {
   type ConfigReading,
@@ -42,6 +48,17 @@ export const EnvironmentSchema = Type.Object({
       'network of containers that is itself closed, never for production.',
     default: false,
   }),
+  ALLOWED_HOSTS: Type.Optional(
+    Type.String({
+      description:
+        'The names under which it may be asked (Host), and whose pages may ask (Origin), with commas; ' +
+        '`*.` stands for every name below, `*` for any Host. Addresses, localhost and names without a dot ' +
+        'need not be named, nor pages that a CORS rule lets in. When it is not set, any name and page will do, but not where an ' +
+        'account has the key that every emulator of storage publishes, by which any page can sign.',
+      pattern: ALLOWED_HOSTS_PATTERN,
+      examples: ['tables.example.com,*.trafficmanager.net'],
+    }),
+  ),
   TRUSTED_PROXIES: Type.Optional(
     Type.String({
       description:
@@ -74,6 +91,8 @@ export interface Config extends ServiceConfig {
   readonly accounts: readonly AccountKeys[];
   /** Undefined when no token is taken. */
   readonly auth: AuthSettings | undefined;
+  /** Undefined when requests of any site are taken. */
+  readonly judgeRequest: JudgeRequest | undefined;
   readonly trustedProxies: string | undefined;
   /** Every caller comes by TLS, whatever the request looks like here. */
   readonly isHttps: boolean;
@@ -97,6 +116,7 @@ export function readConfig(environment: Environment): ConfigReading<Config> {
     ...serviceConfigOf(value),
     accounts: accounts.accounts,
     auth: authSettingsOf(value),
+    judgeRequest: judgeOf(value, accounts.accounts),
     trustedProxies: value.TRUSTED_PROXIES,
     isHttps: value.BEHIND_TLS,
     bodiesBytesMax: value.REQUEST_BODIES_MIB * MIB,
@@ -111,9 +131,18 @@ function findProblems(
   value: EnvironmentValue,
   { accounts, problems }: ReturnType<typeof readAccounts>,
 ): readonly string[] {
-  const isPublic = accounts.some(({ keys }) => keys.includes(DEVELOPMENT_ACCOUNT.key));
-  const isOpen = isPublic && !isLoopback(value.HOST) && !value.AUTH_OPEN_NETWORK;
+  const isOpen = hasPublicKey(accounts) && !isLoopback(value.HOST) && !value.AUTH_OPEN_NETWORK;
   return [...problems, ...findAuthProblems(value), ...(isOpen ? [KEY_PUBLIC] : [])];
+}
+
+function hasPublicKey(accounts: readonly AccountKeys[]): boolean {
+  return accounts.some(({ keys }) => keys.includes(DEVELOPMENT_ACCOUNT.key));
+}
+
+function judgeOf({ ALLOWED_HOSTS: names }: EnvironmentValue, accounts: readonly AccountKeys[]) {
+  return hasPublicKey(accounts) || names !== undefined
+    ? createRequestJudge(readAllowedHosts(names))
+    : undefined;
 }
 
 /** The account that every emulator of storage publishes, which protects nothing. */

@@ -92,6 +92,7 @@ function openEndpoint({ config, clock, logger }: ServiceOptions, region: OwnRegi
     tables: createRegionServedTables(region),
     accounts,
     styleOf: styleOfHosts(accounts),
+    judgeRequest: config.judgeRequest,
     verifyToken: auth && createTokenVerifier({ ...auth, scopes: TOKEN_SCOPES }),
     challenge: auth && `Bearer authorization_uri=${auth.issuer} resource_id=${auth.audience}`,
     nowMs: () => clock.nowMs(),

@@ -6,6 +6,7 @@
  *
  * What goes wrong anywhere is a `TableError`, written here as the service writes it.
  */
+import type { JudgeRequest } from '@tandem/core';
 import type { TokenFault, TokenVerifier } from '@tandem/service-kit/tokens';
 import {
   type AccountKeys,
@@ -42,6 +43,8 @@ export interface EndpointOptions {
   readonly accounts: readonly AccountKeys[];
   /** Returns the account that a host names; undefined where the path does. */
   readonly styleOf: (host: string) => UrlStyle;
+  /** Undefined where requests of any site are taken: none of them could sign. */
+  readonly judgeRequest?: JudgeRequest | undefined;
   /** Undefined where no access tokens are taken. */
   readonly verifyToken?: TokenVerifier<TokenScope> | undefined;
   /** Where clients that come without a credential find out whom to ask for a token; nowhere by default. */
@@ -111,7 +114,14 @@ type Answering = EndpointOptions & { readonly requestId: string };
 
 async function answerRequest(request: IncomingRequest, options: Answering): Promise<Answer> {
   const { tables, requestId } = options;
+  if (request.repeated !== undefined) {
+    throw new TableError(
+      'InvalidHeaderValue',
+      `It is ${request.repeated}, which stands there twice.`,
+    );
+  }
   const host = hostOf(request);
+  await judge(request, options);
   const url = parseTableUrl(request.target, options.styleOf(host));
   if (request.method === 'OPTIONS') return answerPreflight(request, tables);
   const version = request.headers['x-ms-version'];
@@ -135,6 +145,27 @@ async function answerRequest(request: IncomingRequest, options: Answering): Prom
   const answer = await answerResource(context);
   const cors = await corsHeaders(request, tables);
   return cors === undefined ? answer : { ...answer, headers: { ...answer.headers, ...cors } };
+}
+
+/**
+ * Refuses what a page of another site sends, which can sign with a key that every emulator publishes, and by a name of its own
+ * could read the answers. A page that a CORS rule lets in may ask.
+ */
+async function judge(
+  { method, target, headers }: IncomingRequest,
+  { judgeRequest, tables }: Answering,
+): Promise<void> {
+  const rawHeaders = Object.entries(headers).flatMap(([name, value = '']) => [name, value]);
+  const verdict = judgeRequest?.({ method, target, rawHeaders });
+  if (verdict?.kind !== 'refused') return;
+  const { origin } = headers;
+  if (verdict.part === 'origin' && origin !== undefined) {
+    // A preflight is answered by the rules alone, and does nothing.
+    if (method === 'OPTIONS') return;
+    const { cors = [] } = await tables.properties();
+    if (findCorsRule(cors, { origin, method, headers: [] }) !== undefined) return;
+  }
+  throw new TableError('AuthorizationFailure', verdict.why);
 }
 
 async function bodyOf({ body }: IncomingRequest): Promise<string> {

@@ -108,7 +108,14 @@ async function queryRows(context: Context, name: string): Promise<Answer> {
   const where = permit.kind === 'table' ? within(permit.range, asked) : asked;
   const table = await tableOf(context, name);
   const { rows, cursor } =
-    limit === 0 ? NO_ROWS : await table.query({ where, cursor: cursorOf(query), limit, select });
+    limit === 0
+      ? NO_ROWS
+      : await table.query({
+          where,
+          cursor: cursorOf(query),
+          limit: Math.min(limit, rowsOfSelect(select)),
+          select,
+        });
   return {
     status: 200,
     headers: {
@@ -122,6 +129,19 @@ async function queryRows(context: Context, name: string): Promise<Answer> {
     body: encodeEntities(rows, formatOf(context, name, select)),
   };
 }
+
+/** What a page may repeat of the names that were asked for, in UTF-16 units, as large as its rows may be. */
+const SELECT_UNITS_MAX = 4 * 1_024 * 1_024;
+/** Quotes, a colon, `null` and a comma. */
+const NULL_UNITS = 8;
+
+/** A row says of each name that it has nothing of it: many names end the page early, so that no answer grows without bound. */
+function rowsOfSelect(select: ReadonlySet<string> = NO_NAMES): number {
+  const units = [...select].reduce((sum, name) => sum + name.length + NULL_UNITS, 0);
+  return Math.max(1, Math.floor(SELECT_UNITS_MAX / Math.max(1, units)));
+}
+
+const NO_NAMES: ReadonlySet<string> = new Set();
 
 const NO_ROWS = { rows: [], cursor: undefined } as const;
 

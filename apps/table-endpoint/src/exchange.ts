@@ -29,6 +29,8 @@ export interface EndpointRequest {
 export interface IncomingRequest extends Omit<EndpointRequest, 'body'> {
   /** As a text, or what reads it: that is asked once it is known who sends it. */
   readonly body: string | (() => Promise<string>);
+  /** Names a header that means one thing and stands there twice. */
+  readonly repeated?: string | undefined;
 }
 
 export interface Answer {

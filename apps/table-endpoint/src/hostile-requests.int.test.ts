@@ -3,6 +3,7 @@
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { createRequestJudge } from '@tandem/core';
 import { createLogger } from '@tandem/service-kit';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createApp } from './app.ts';
@@ -15,7 +16,7 @@ const ACCOUNT = { account: 'shop', keys: [Buffer.alloc(32, 7).toString('base64')
 const MIB = 1_024 * 1_024;
 const logger = createLogger({ service: 'table-endpoint', region: 'east', level: 'silent' });
 
-async function serve() {
+async function serve({ isJudged = false } = {}) {
   const tables = await openLocalTables();
   for (const name of ['Orders', 'Others']) await tables.create(name);
   const failures: unknown[] = [];
@@ -27,6 +28,7 @@ async function serve() {
       tables,
       accounts: [ACCOUNT],
       styleOf: styleOfHosts([ACCOUNT]),
+      judgeRequest: isJudged ? createRequestJudge() : undefined,
       nowMs: Date.now,
       newRequestId: () => `id-${(ids += 1)}`,
       onFailure: (error) => failures.push(error),
@@ -102,15 +104,20 @@ describe('a client that goes away', () => {
 });
 
 describe('headers', () => {
-  it('that stand twice are read as they were signed, and lengths that differ are refused', async () => {
+  it('that mean one thing and stand twice are refused, and so are lengths that differ', async () => {
     const { port } = await serve();
     const path = '/shop/Orders';
     const first = headOf('GET', path, signed(path));
-    const forged = 'authorization: SharedKeyLite shop:AAAA\r\n';
-    expect(await sendRaw(port, `${first}${forged}\r\n`)).toContain(' 200 ');
-    const line = 'GET /shop/Orders HTTP/1.1\r\nhost: h\r\n';
-    const own = headOf('GET', path, signed(path)).slice(line.length);
-    expect(await sendRaw(port, `${line}${forged}${own}\r\n`)).toContain(' 403 ');
+    expect(await sendRaw(port, `${first}accept: a/b\r\naccept: c/d\r\n\r\n`)).toContain(' 200 ');
+    for (const forged of [
+      'Authorization: SharedKeyLite shop:AAAA',
+      'Host: evil.example',
+      `X-Ms-Date: ${new Date(0).toUTCString()}`,
+      'x-ms-version: 2019-02-02\r\nx-ms-version: 2020-12-06',
+      'If-Match: *\r\nIf-Match: W/"other"',
+    ]) {
+      expect(await sendRaw(port, `${first}${forged}\r\n\r\n`)).toContain(' 400 ');
+    }
     const lengths = 'content-length: 1\r\ncontent-length: 2\r\n';
     expect(await sendRaw(port, `${first}${lengths}\r\n`)).toContain(' 400 ');
   });
@@ -124,7 +131,53 @@ describe('headers', () => {
   });
 });
 
+describe('G1: a page of another site', () => {
+  const rule = `<StorageServiceProperties><Cors><CorsRule><AllowedOrigins>http://page.example</AllowedOrigins><AllowedMethods>POST</AllowedMethods><ExposedHeaders></ExposedHeaders><AllowedHeaders>*</AllowedHeaders><MaxAgeInSeconds>5</MaxAgeInSeconds></CorsRule></Cors></StorageServiceProperties>`;
+  const path = '/shop/Orders';
+  const body = JSON.stringify({ PartitionKey: 'p', RowKey: 'from a page' });
+  const send = (port: number, headers: Readonly<Record<string, string>>) =>
+    sendRaw(
+      port,
+      `${headOf('POST', path, { ...signed(path), 'content-length': String(body.length), ...headers })}\r\n${body}`,
+    );
+
+  it('writes nothing by a key that everybody knows, nor does one that gave its name this address', async () => {
+    const { origin, port } = await serve({ isJudged: true });
+    const host = `127.0.0.1:${port}`;
+    expect(await send(port, { host: 'evil.example' })).toContain(' 403 ');
+    expect(await send(port, { host, origin: 'http://page.example' })).toContain(' 403 ');
+    expect(await send(port, { host, 'sec-fetch-site': 'cross-site' })).toContain(' 403 ');
+    const row = `${path}(PartitionKey='p',RowKey='from%20a%20page')`;
+    expect((await ask(origin, row)).said).toBe('404 ResourceNotFound');
+    expect(await send(port, { host, origin: `http://${host}` })).toContain(' 201 ');
+  });
+
+  it('may where a CORS rule lets it in', async () => {
+    const { origin, port } = await serve({ isJudged: true });
+    const host = `127.0.0.1:${port}`;
+    const query = 'restype=service&comp=properties';
+    expect((await ask(origin, '/shop/', { method: 'PUT', query, body: rule })).said).toBe('202');
+    expect(await send(port, { host, origin: 'http://other.example' })).toContain(' 403 ');
+    expect(await send(port, { host, origin: 'http://page.example' })).toContain(' 201 ');
+  });
+});
+
 describe('an address', () => {
+  it('that is a whole URL is taken, and its host counts (RFC 9112, 3.2.2)', async () => {
+    const { port } = await serve({ isJudged: true });
+    const headers = { ...signed('/shop/Orders'), host: 'localhost' };
+    const whole = headOf('GET', `http://127.0.0.1:${port}/shop/Orders`, headers);
+    expect(await sendRaw(port, `${whole}\r\n`)).toContain(' 200 ');
+    const foreign = headOf('GET', 'http://evil.example/shop/Orders', headers);
+    expect(await sendRaw(port, `${foreign}\r\n`)).toContain(' 403 ');
+  });
+
+  it.each(['PROPFIND', 'TRACE', 'HEAD'])('is not asked by the verb %s', async (verb) => {
+    const { port } = await serve();
+    const line = await sendRaw(port, `${headOf(verb, '/shop/Orders', signed('/shop/Orders'))}\r\n`);
+    expect(line).toContain(' 405 ');
+  });
+
   it.each([
     '/shop/%',
     '/shop/Orders%',
@@ -177,6 +230,40 @@ describe('a token to read on with', () => {
     for (const broken of [token.slice(0, -1), '', '1!4!AAAA', '1!99999!AAAA', `${token}A`]) {
       expect((await ask(origin, '/shop/Orders', { query: on(broken) })).said).toBe(refused);
     }
+  });
+});
+
+describe('a body', () => {
+  it('may begin with the mark of its encoding', async () => {
+    const { origin } = await serve();
+    const body = '\uFEFF{"PartitionKey":"p","RowKey":"marked"}';
+    expect((await ask(origin, '/shop/Orders', { method: 'POST', body })).said).toBe('201');
+  });
+});
+
+describe('a page of many names that no row has', () => {
+  it('is as large as any, and all pages together have every row', async () => {
+    const { origin } = await serve();
+    const expected = Array.from({ length: 60 }, (_, nth) => String(nth).padStart(2, '0'));
+    for (const RowKey of expected) {
+      const body = JSON.stringify({ PartitionKey: 'p', RowKey });
+      expect((await ask(origin, '/shop/Orders', { method: 'POST', body })).said).toBe('201');
+    }
+    // Each takes three characters of an address, and eleven of every row.
+    const names = Array.from({ length: 14_000 }, (_, nth) => `a${nth.toString(36)}`);
+    const chosen = `$select=RowKey,${names.join(',')}`.slice(0, 60_000);
+    const keys: string[] = [];
+    let query = chosen;
+    do {
+      const { response, body } = await ask(origin, '/shop/Orders', { query });
+      expect(response.status).toBe(200);
+      expect(body.length).toBeLessThan(5 * MIB);
+      const { value } = JSON.parse(body) as { readonly value: { readonly RowKey: string }[] };
+      keys.push(...value.map(({ RowKey }) => RowKey));
+      const token = response.headers.get('x-ms-continuation-nextpartitionkey');
+      query = token === null ? '' : `${chosen}&NextPartitionKey=${encodeURIComponent(token)}`;
+    } while (query !== '');
+    expect(keys).toEqual(expected);
   });
 });
 

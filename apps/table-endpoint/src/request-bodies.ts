@@ -87,7 +87,8 @@ function busy(): TableError {
   return new TableError('ServerBusy');
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+/** It takes a byte order mark away, which some editors and tools put before what they send. */
+const decoder = new TextDecoder('utf-8', { fatal: true });
 
 function textOf(chunks: readonly Uint8Array[]): string {
   try {

@@ -144,11 +144,30 @@ describe('a batch', () => {
       'endless headers',
       TYPE,
       batch([
-        ['--changeset_1', ...Array<string>(100).fill('a: b'), '', 'POST /T HTTP/1.1', '', ''],
+        [
+          '--changeset_1',
+          ...Array.from({ length: 100 }, (_, nth) => `a${nth}: b`),
+          '',
+          'POST /T HTTP/1.1',
+          '',
+          '',
+        ],
       ]).join('\r\n'),
+    ],
+    [
+      'a header twice in a part',
+      TYPE,
+      batch([operation('{}').toSpliced(6, 0, 'If-Match: W/"other"')]).join('\r\n'),
     ],
   ])('with %s is refused', (_, type, text) => {
     expect(() => parseBatch(type, text)).toThrow(expect.objectContaining({ code: 'InvalidInput' }));
+  });
+
+  // It takes milliseconds; by the square of the length it would be half a minute.
+  it('with a long line of blanks is read at once', { timeout: 10_000 }, () => {
+    const blanks = `a: b${' '.repeat(200_000)}c`;
+    const text = ['--batch_1', blanks, '', 'GET /T() HTTP/1.1', '', '', '--batch_1--'].join('\n');
+    expect(refusalOf(() => parseBatch(TYPE, text))).toBe('InvalidInput');
   });
 
   it('of any text is read or refused, and nothing else', () => {

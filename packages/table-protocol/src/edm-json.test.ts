@@ -70,6 +70,18 @@ describe('an entity that a client sends', () => {
     expect(() => read(member(value, type))).toThrow(/property "x"/);
   });
 
+  // It takes milliseconds; by the square of the length it would be half a minute.
+  it.each([
+    ['1', 'Edm.Double'],
+    ['A', 'Edm.Binary'],
+  ])(
+    'that has a long text of %s for an %s is refused at once',
+    { timeout: 10_000 },
+    (one, type) => {
+      expect(() => read(member(`"${one.repeat(250_000)}-"`, type))).toThrow(/property "x"/);
+    },
+  );
+
   it('keeps legal names of every kind, and leaves out nulls and what repeats an answer', () => {
     const json =
       '{"odata.etag":"W/\\"1\\"","odata.metadata":"m","PartitionKey":"p","RowKey":"","Timestamp":"now","Timestamp@odata.type":"Edm.DateTime","a":null,"b@odata.type@odata.type":"Edm.String","etag":"e","_vector":"v","größe":1,"__proto__":2}';

@@ -115,7 +115,8 @@ const SPECIAL_DOUBLES: ReadonlyMap<string, number> = new Map([
   ['INF', Number.POSITIVE_INFINITY],
   ['-INF', Number.NEGATIVE_INFINITY],
 ]);
-const NUMBER = /^-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/;
+// No digit can belong to either of two repetitions, or a long text that is no number would take for ever.
+const NUMBER = /^-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$/;
 
 /** Some clients send numbers and truths as texts beside their type. */
 const DECODERS: Readonly<Record<EdmType, (value: unknown) => FieldValue | undefined>> = {

@@ -44,6 +44,8 @@ describe('the policies of a table', () => {
     ['an endless id', acl(policy('x'.repeat(65)))],
     ['other permissions', acl(policy('a', '<Permission>rx</Permission>'))],
     ['a time that is none', acl(policy('a', '<Expiry>soon</Expiry>'))],
+    ['a day that does not exist', acl(policy('a', '<Expiry>2027-02-30T00:00:00Z</Expiry>'))],
+    ['a time that no signature could have', acl(policy('a', '<Start>1 Jan 2027</Start>'))],
     ['another root', '<Other/>'],
     ['no XML', 'nonsense'],
     ['an open element', '<SignedIdentifiers>'],

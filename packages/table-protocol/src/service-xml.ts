@@ -1,5 +1,6 @@
 /** The documents that the service speaks in XML: who a table lets in, how the service is set, how its twin is. */
 import { XMLBuilder, XMLParser, XMLValidator } from 'fast-xml-parser';
+import { readAccessTimeMs } from './shared-access.ts';
 import { TableError } from './table-error.ts';
 
 /** A stored policy as a table keeps it under an id. */
@@ -107,8 +108,9 @@ function toIdentifier(node: Node): SignedIdentifier {
     throw invalid('The permissions of a policy are some of r, a, u and d.');
   }
   for (const time of [start, expiry]) {
-    if (time !== undefined && Number.isNaN(Date.parse(time)))
-      throw invalid('A time of a policy is none.');
+    // What no signature could be judged by later must not be kept now.
+    if (time !== undefined && readAccessTimeMs(time) === undefined)
+      throw invalid('A time of a policy is not one of ISO 8601 in UTC, or there is no such day.');
   }
   return {
     id,

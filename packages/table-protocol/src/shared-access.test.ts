@@ -7,6 +7,7 @@ import {
   type Grant,
   hasSharedAccess,
   isInRange,
+  readAccessTimeMs,
   type StoredPolicy,
   type TableOperation,
   verifySharedAccess,
@@ -161,6 +162,24 @@ describe('a signature of a table', () => {
       verify(tableSas({ identifier: 'mine', permissions: { query: true } }), { policyOf }),
     ).toThrow(failed);
     expect(() => verify(tableSas({ identifier: 'gone' }), { policyOf })).toThrow(failed);
+  });
+
+  it.each([
+    ['2027-02-30T00:00:00Z', undefined],
+    ['2027-02-30', undefined],
+    ['2027-02-28T24:00:00Z', undefined],
+    ['2027-02-28T10:00:60Z', undefined],
+    ['2027-02-28T10:00:00+00:00', undefined],
+    ['2027-02-28', Date.UTC(2027, 1, 28)],
+    ['2027-02-28T10:00Z', Date.UTC(2027, 1, 28, 10)],
+    ['2027-02-28T10:00:00.1234567Z', Date.UTC(2027, 1, 28, 10) + 123],
+  ])('has a time by ISO 8601 in UTC, of a day that exists: %s', (text, expected) => {
+    expect(readAccessTimeMs(text)).toBe(expected);
+    const sas = generateTableSas('MyTable', CREDENTIAL, { identifier: 'mine' });
+    const policy: StoredPolicy = { expiry: text, permissions: 'r' };
+    const request = { policyOf: () => policy, nowMs: Date.UTC(2027, 0, 1) };
+    const refusal = refusalOf(() => verify(sas, request));
+    expect(refusal).toBe(expected === undefined ? 'AuthenticationFailed' : undefined);
   });
 
   it('is refused from another address and over another protocol', () => {

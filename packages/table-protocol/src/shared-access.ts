@@ -5,7 +5,7 @@
  */
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { KeyBox, KeyRange } from '@tandem/core';
+import { type KeyBox, type KeyRange, readInstantMs } from '@tandem/core';
 import { TableError } from './table-error.ts';
 
 /** An account's name with the keys that sign for it; two, so that one can be changed while the other serves. */
@@ -229,12 +229,18 @@ function checkTimes(start: string | undefined, expiry: string | undefined, nowMs
   if (nowMs < from || nowMs > parseTime(expiry)) throw failed('The signature is not in force now.');
 }
 
-const TIME = /^\d{4}-\d{2}-\d{2}(?:T\d{2}:\d{2}(?::\d{2}(?:\.\d{1,7})?)?Z)?$/;
+const TIME = /^(\d{4}-\d{2}-\d{2})(?:T(\d{2}:\d{2})(:\d{2}(?:\.\d{1,7})?)?Z)?$/;
+
+/** Reads the time of a signature or a policy, in milliseconds; undefined for what is none, and for a day that does not exist. */
+export function readAccessTimeMs(text: string): number | undefined {
+  const [, day, minute = '00:00', second = ':00'] = TIME.exec(text) ?? [];
+  return day === undefined ? undefined : readInstantMs(`${day}T${minute}${second}Z`);
+}
 
 function parseTime(text: string): number {
-  const time = TIME.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(time)) throw failed('A time of the signature is not one of ISO 8601 in UTC.');
-  return time;
+  const timeMs = readAccessTimeMs(text);
+  if (timeMs !== undefined) return timeMs;
+  throw failed('A time of the signature is not one of ISO 8601 in UTC, or there is no such day.');
 }
 
 function accountGrant({ query, nowMs }: AccessRequest): Grant {

@@ -19,7 +19,9 @@ test('an error stands as the service writes it, with the position of its operati
 });
 
 test('an error in XML escapes what it repeats', () => {
-  const xml = errorXml(new TableError('InvalidUri', '<&>'), FACTS);
+  const xml = errorXml(new TableError('InvalidUri', '<&>\u0000\u0008\uFFFE\uD800\u{1F600}'), FACTS);
+  // XML has no way to write the first four.
+  expect(xml).toContain('\uFFFD\uFFFD\uFFFD\uFFFD\u{1F600}');
   expect(xml).toContain('<code>InvalidUri</code>');
   expect(xml).toContain('&lt;&amp;&gt;');
 });

@@ -160,9 +160,14 @@ export function errorDocument(error: TableError, facts: AnswerFacts): string {
 }
 
 function escapedSentenceOf(error: TableError, facts: AnswerFacts): string {
-  return sentenceOf(error, facts).replace(/[<>&]/g, (found) => XML_ESCAPES[found] ?? found);
+  return sentenceOf(error, facts)
+    .replace(NO_XML, '\uFFFD')
+    .replace(/[<>&]/g, (found) => XML_ESCAPES[found] ?? found);
 }
 
 const DECLARATION = '<?xml version="1.0" encoding="utf-8"?>';
+
+/** Characters that XML 1.0 has no way to write: a sentence may quote them of a request. */
+const NO_XML = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu;
 
 const XML_ESCAPES: Readonly<Record<string, string>> = { '<': '&lt;', '>': '&gt;', '&': '&amp;' };

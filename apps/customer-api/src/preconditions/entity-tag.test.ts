@@ -41,6 +41,11 @@ describe('parseEntityTags', () => {
     expect(parseEntityTags(header)).toBeUndefined();
   });
 
+  // It takes milliseconds; by the square of the length it would be half a minute.
+  it('refuses a long line of blanks at once', { timeout: 10_000 }, () => {
+    expect(parseEntityTags(`${' '.repeat(150_000)}x`)).toBeUndefined();
+  });
+
   it('refuses a list that is too long', () => {
     expect(parseEntityTags(Array.from({ length: 51 }, () => '"a"').join())).toBeUndefined();
   });

@@ -306,8 +306,11 @@ export function formatEntityTag(version: VersionVector): string {
 }
 
 const TAGS_MAX = 50;
-/** Matches one element of a list, with the comma before it; RFC 9110 lets elements be empty. */
-const ELEMENT = /[ \t]*(?:(?<weak>W\/)?"(?<value>[\x21\x23-\x7e\x80-\xff]*)")?[ \t]*(?:,|$)/y;
+/**
+ * Matches one element of a list, with the comma behind it; RFC 9110 lets elements be empty. No blank can belong to either of two
+ * repetitions, which would make a header of blanks cost their square.
+ */
+const ELEMENT = /[ \t]*(?:(?<weak>W\/)?"(?<value>[\x21\x23-\x7e\x80-\xff]*)"[ \t]*)?(?:,|$)/y;
 
 /**
  * The value of If-Match or If-None-Match (RFC 9110, 13.1): `*` or a list of entity tags. Undefined
