@@ -112,6 +112,11 @@ export function formatGeneration(generation: number): string {
   return generation.toString(GENERATION_RADIX).padStart(GENERATION_DIGITS, '0');
 }
 
+/** Tells whether a text is written as generations are. */
+export function isGeneration(text: string): boolean {
+  return GENERATION.test(text);
+}
+
 export function readGeneration(text: string): number {
   return parseInt(text, GENERATION_RADIX);
 }

@@ -488,6 +488,52 @@ describe('settings of a table', () => {
   });
 });
 
+describe('I15: a record of a table that no region writes', () => {
+  test.each(['Customers', '../etc', 'orders~0000', ''])(
+    'gives it no name by which it is not found (%j)',
+    (name) => {
+      const entity = { ...nothing(), name, createdAt: '2026-01-01T00:00:00Z' };
+      const [table] = readCatalogue([{ entityId: 'orders~0003', entity }]).get('orders') ?? [];
+      expect(table).toMatchObject({ name: 'orders', rowsOf: 3 });
+    },
+  );
+
+  test.each([1n, -1n, 59_000n])(
+    'I4: keeps its tombstones for an hour all the same (%s ms)',
+    (ageMs) => {
+      const entity = { ...nothing(), tombstoneAgeMs: ageMs };
+      const [table] = readCatalogue([{ entityId: 'orders~0003', entity }]).get('orders') ?? [];
+      expect(table?.tombstoneAgeMs).toBe(3_600_000);
+    },
+  );
+
+  test.each(['!', '', '0004', 'zzzz', '00000', 'ÄÄÄÄ'])(
+    'shows no rows where nobody can say whose (%j), and keeps those of before',
+    (rowsOf) => {
+      const deleted = { ...nothing(), deletedAt: '2026-01-01T00:00:00Z' };
+      const generations = readCatalogue([
+        { entityId: 'orders~0001', entity: { ...nothing(), createdAt: '2025-01-01T00:00:00Z' } },
+        { entityId: 'orders~0001~deleted', entity: deleted },
+        { entityId: 'orders~0003', entity: { ...nothing(), rowsOf } },
+      ]).get('orders');
+      expect(currentTable(generations)).toBeUndefined();
+      expect(findPurgeable(generations ?? [], Date.parse('2030-01-01'))).toEqual([]);
+      expect(decideCreate('Orders', {}, generations)).toMatchObject({ generation: 4 });
+    },
+  );
+});
+
+/** The fields of a record as a region reads them, each without a value. */
+function nothing(): CatalogRecord {
+  const state: EntityState = {
+    fields: new Map(),
+    alive: undefined,
+    deleted: undefined,
+    vector: new Map(),
+  };
+  return toEntity(catalogKind, state);
+}
+
 describe('the name of a table', () => {
   test.each(['abc', 'Orders', 'a'.repeat(63), 'A1234'])('%j is one, in any case', (name) => {
     expect(tableKeyOf(name)).toBe(name.toLowerCase());

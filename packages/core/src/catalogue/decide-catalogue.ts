@@ -7,6 +7,7 @@ import {
   type CatalogRecord,
   formatGeneration,
   GENERATIONS_MAX,
+  isGeneration,
   readGeneration,
   readRecordId,
   recordIdOf,
@@ -115,22 +116,39 @@ function unknownGeneration(key: string, generation: number): TableGeneration {
   };
 }
 
+/** Whoever sent the record: what its writers check is checked again where it counts. */
 function withCreation(known: TableGeneration, record: CatalogRecord | undefined): TableGeneration {
-  if (record === undefined) return known;
+  const rowsOf = record && rowsOfCreation(known, record);
+  if (record === undefined || rowsOf === undefined) return known;
   return {
     ...known,
-    name: record.name ?? known.key,
+    name: record.name?.toLowerCase() === known.key ? record.name : known.key,
     policy: record.policy === 'field' ? 'field' : 'row',
     replicate: record.replicate === 'none' ? 'none' : 'all',
-    tombstoneAgeMs: toNumber(record.tombstoneAgeMs),
+    tombstoneAgeMs: toAgeMs(record.tombstoneAgeMs),
     archiveKeepMs: toNumber(record.archiveKeepMs),
     conflictsKeepMs: toNumber(record.conflictsKeepMs),
     acl: record.acl ?? undefined,
     source: record.source === null ? undefined : decodeSource(record.source),
     mirror: record.mirror === null ? undefined : decodeMirror(record.mirror),
-    rowsOf: record.rowsOf === null ? known.generation : readGeneration(record.rowsOf),
+    rowsOf,
     createdMs: toMs(record.createdAt) ?? 0,
   };
+}
+
+/** Undefined where nobody can say whose rows it shows: then it is as if its creation could not be read. */
+function rowsOfCreation(
+  { generation }: TableGeneration,
+  { rowsOf }: CatalogRecord,
+): number | undefined {
+  if (rowsOf === null) return generation;
+  const shown = isGeneration(rowsOf) ? readGeneration(rowsOf) : undefined;
+  return shown !== undefined && shown <= generation ? shown : undefined;
+}
+
+function toAgeMs(value: bigint | null): number | undefined {
+  const ageMs = toNumber(value);
+  return ageMs === undefined ? undefined : Math.max(ageMs, TOMBSTONE_AGE_MS_MIN);
 }
 
 function withDeletion(known: TableGeneration, record: CatalogRecord | undefined): TableGeneration {
