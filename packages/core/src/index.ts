@@ -484,6 +484,7 @@ export {
   isWholeText,
   type NullableFieldValue,
 } from './values/field-value.ts';
+export { escapeLineBreakers } from './values/json-line.ts';
 export {
   partOfConnectionString,
   readPastedText,

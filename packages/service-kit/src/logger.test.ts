@@ -31,6 +31,17 @@ describe('logger', () => {
     ]);
   });
 
+  test('B4: what others wrote ends no line, and commands no terminal', () => {
+    const { logger, lines, parsed } = capture();
+    const path = 'a\u0085b\u2028c\u2029d\u009B31me\u007Ff\n\u001B[2J';
+    // The second goes the way of lines that are looked at for secrets.
+    logger.info({ event: 'asked', path }, 'It was asked.');
+    logger.info({ event: 'asked', path, token: 'x' }, 'It was asked.');
+    expect(lines.join('')).not.toMatch(/(?!\n)[\p{Cc}\p{Zl}\p{Zp}]/u);
+    expect(lines.join('').split('\n')).toHaveLength(3);
+    expect(parsed()).toMatchObject([{ path }, { path }]);
+  });
+
   test('writes nothing below its level', () => {
     const { logger, lines } = capture('warn');
     logger.info({ event: 'started' }, 'The server listens.');

@@ -1,4 +1,5 @@
 import process from 'node:process';
+import { escapeLineBreakers } from '@tandem/core';
 import { type DestinationStream, type Logger as PinoLogger, pino } from 'pino';
 import { redactLine } from './redact.ts';
 
@@ -48,7 +49,8 @@ export function createLogger({ service, region, level, destination }: LoggerOpti
       timestamp: createTimeMember(),
       formatters: { level: (label) => ({ level: label }) },
       serializers: { error: serializeError, err: serializeError },
-      hooks: { streamWrite: redactLine },
+      // What others wrote must not end a line, nor reach a terminal as a command.
+      hooks: { streamWrite: (line) => escapeLineBreakers(redactLine(line)) },
     },
     destination ?? standardOutput(),
   );

@@ -6,6 +6,7 @@ import {
   assertNever,
   canonicalValue,
   type EdmType,
+  escapeLineBreakers,
   type FieldValue,
   isDateTimeText,
   isEdmType,
@@ -242,12 +243,13 @@ export function encodeEntityLine({
 }: Pick<StoredEntity, 'partitionKey' | 'rowKey' | 'properties'> & {
   readonly timestamp?: string | undefined;
 }): string {
-  return joined([
+  const members = [
     member('PartitionKey', partitionKey),
     member('RowKey', rowKey),
     ...(timestamp === undefined ? [] : [member('Timestamp', timestamp)]),
     ...[...properties].flatMap(([name, value]) => encodeProperty(name, value, 'minimal')),
-  ]);
+  ];
+  return escapeLineBreakers(joined(members));
 }
 
 function contextOf({ level, base, table, select }: EntityFormat, suffix: string): string[] {

@@ -8,6 +8,7 @@ import { dirname } from 'node:path';
 import type { Clock } from '@tandem/core';
 import { Type } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { toJsonLine } from '../report/escape-text.ts';
 
 export interface AuditLine {
   readonly atMs: number;
@@ -57,7 +58,7 @@ export function createAudit(
     file,
     async write(line) {
       await mkdir(dirname(file), { recursive: true, mode: OWNER_ONLY_FOLDER });
-      const text = JSON.stringify({ atMs: clock.nowMs(), ...line });
+      const text = toJsonLine({ atMs: clock.nowMs(), ...line });
       await appendFile(file, `${text}\n`, { mode: OWNER_ONLY });
       onLine?.(text);
     },

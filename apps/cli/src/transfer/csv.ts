@@ -132,7 +132,8 @@ class CsvReader {
   }
 }
 
-const NEEDS_QUOTES = /[",\r\n]|^\s|\s$|^\uFEFF/;
+/** Some readers take the last three for the end of a line, where no quotes stand around them. */
+const NEEDS_QUOTES = /[",\r\n\u0085\u2028\u2029]|^\s|\s$|^\uFEFF/;
 
 /** Returns one line with its end; nothing for a field that is undefined, and quotes for an empty text. */
 export function csvLine(fields: readonly (string | undefined)[]): string {

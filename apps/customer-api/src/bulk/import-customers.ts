@@ -1,3 +1,4 @@
+import { escapeLineBreakers } from '@tandem/core';
 import { type Static, Type } from 'typebox';
 import type { CustomerService } from '../customers/customer-service.ts';
 import {
@@ -250,20 +251,9 @@ export function toReportLine(event: ImportEvent, requestId: string): ImportRepor
     : { ...progress, outcome: 'stopped', stoppedBy: event.stopped };
 }
 
-/**
- * What some reader takes for the end of a line, or a terminal for a command, and JSON leaves as it is:
- * DEL, C1 with its NEXT LINE, LINE SEPARATOR and PARAGRAPH SEPARATOR.
- */
-const LINE_BREAKERS = /[\u007f-\u009f\u2028\u2029]/g;
-
 /** Returns the value as one line, whatever a reader takes for the end of one. */
 export function toNdjson(value: unknown): string {
-  const text = JSON.stringify(value).replace(LINE_BREAKERS, escapeOf);
-  return `${text}\n`;
-}
-
-function escapeOf(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return `${escapeLineBreakers(JSON.stringify(value))}\n`;
 }
 
 const NEWLINE = 0x0a;
