@@ -2,7 +2,7 @@
 // bad day. The table of faults in mistakes/ holds these rules to what they promise.
 import { environmentNameOf, tandemSettings } from '@tandem/storage';
 import type { Manifest } from '../manifests/manifest.ts';
-import { type Workload, workloadsOf } from './rendered-release.ts';
+import { type PodSpec, type Workload, workloadsOf } from './rendered-release.ts';
 
 const MILLI = 1_000;
 const MEBI = 2 ** 20;
@@ -67,6 +67,7 @@ export function findRunProblems(
     ...workloads.flatMap((one) =>
       prefixed(one, [...restrictionProblems(one), ...resourceProblems(one)]),
     ),
+    ...manifests.flatMap(jobProblems),
     ...services.flatMap((name) => {
       const needs = SERVICES[name];
       if (needs === undefined) return [`Nobody knows what ${name} needs.`];
@@ -173,6 +174,57 @@ function endProblems({ pod }: Workload, needs: ServiceNeeds): readonly string[] 
     'it is killed before it has stopped':
       (pod.terminationGracePeriodSeconds ?? 30) > preStopSeconds + Number(told) / MILLI,
   });
+}
+
+interface JobSpec {
+  readonly backoffLimit?: number;
+  readonly activeDeadlineSeconds?: number;
+  readonly podFailurePolicy?: { readonly rules: readonly FailureRule[] };
+  readonly template: { readonly spec: PodSpec };
+}
+
+interface FailureRule {
+  readonly action: string;
+  readonly onExitCodes?: {
+    readonly containerName?: string;
+    readonly operator: string;
+    readonly values: readonly number[];
+  };
+}
+
+/** As `helm` has it; nobody who releases names another one for hooks alone. */
+const HOOK_SECONDS_MAX = 300;
+/** How `tandem` ends for what no time mends. */
+const EXIT_CODE_USAGE = 2;
+
+/** How a job ends, and whether it is tried again where that helps, and only there. */
+function jobProblems(manifest: Manifest): readonly string[] {
+  const { kind, metadata } = manifest;
+  if (kind !== 'Job' && kind !== 'CronJob') return [];
+  const spec = manifest['spec'] as JobSpec & { readonly jobTemplate?: { readonly spec: JobSpec } };
+  const job = spec.jobTemplate?.spec ?? spec;
+  const { activeDeadlineSeconds: seconds = 0, backoffLimit = 6, podFailurePolicy } = job;
+  const { containers, restartPolicy } = job.template.spec;
+  const isHook = JSON.stringify(metadata['annotations'] ?? {}).includes('helm.sh/hook');
+  const isTandem = containers.some(({ name }) => name === 'tandem');
+  const ends = (podFailurePolicy?.rules ?? []).filter(
+    ({ action, onExitCodes }) =>
+      action === 'FailJob' &&
+      onExitCodes?.operator === 'In' &&
+      containers.some(({ name }) => name === onExitCodes.containerName),
+  );
+  const codes = ends.flatMap(({ onExitCodes }) => onExitCodes?.values ?? []);
+  return broken({
+    'it may run without end': seconds > 0,
+    'helm gives up while it goes on': !isHook || seconds < HOOK_SECONDS_MAX,
+    'a role that is not known yet ends the release': !isHook || backoffLimit > 0,
+    'it says again what it has found': isHook || backoffLimit === 0,
+    'it is tried again for a value that cannot be':
+      !isHook || !isTandem || codes.includes(EXIT_CODE_USAGE),
+    'it is not tried again for what time mends': codes.every((code) => code === EXIT_CODE_USAGE),
+    // The API server takes a policy of failures beside no other.
+    'its containers are started again, unseen by its limits': restartPolicy === 'Never',
+  }).map((problem) => `${kind} ${metadata.name}: ${problem}`);
 }
 
 interface Selected {

@@ -134,6 +134,8 @@ describe('a job of an operator', () => {
       suspend: false,
       schedule: '*/5 * * * *',
       concurrencyPolicy: 'Forbid',
+      // Before its next turn: for a day no other one would look.
+      jobTemplate: { spec: { activeDeadlineSeconds: 240 } },
     });
     const canary = workloadsOf(timed).find(({ name }) => name === 'operator-canary')!;
     const { args, env } = containerOf(canary);

@@ -32,7 +32,8 @@ export interface EnvironmentEntry {
   readonly valueFrom?: { readonly secretKeyRef?: { readonly name: string; readonly key: string } };
 }
 
-interface PodSpec {
+export interface PodSpec {
+  readonly restartPolicy?: string;
   readonly serviceAccountName?: string;
   readonly automountServiceAccountToken?: boolean;
   readonly terminationGracePeriodSeconds?: number;

@@ -13,6 +13,7 @@ const LIB = 'charts/tandem-lib/templates';
 const POD = `${LIB}/_pod.tpl`;
 const DEPLOYMENT = `${LIB}/_deployment.tpl`;
 const BUDGET = `${LIB}/_disruption-budget.tpl`;
+const HOOKS = 'templates/configuration-check.yaml';
 
 export const CHART_FAULTS: readonly ChartFault[] = [
   {
@@ -194,19 +195,19 @@ export const CHART_FAULTS: readonly ChartFault[] = [
   },
   {
     name: 'a limit below the request',
-    file: 'templates/configuration-check.yaml',
+    file: HOOKS,
     replace: ['limits: {memory: 256Mi}', 'limits: {memory: 64Mi}'],
     says: /limited to less than it asks for/,
   },
   {
     name: 'memory without a limit',
-    file: 'templates/configuration-check.yaml',
+    file: HOOKS,
     replace: ['limits: {memory: 256Mi}', 'limits: {}'],
     says: /configuration-check: its memory has no limit/,
   },
   {
     name: 'no request of a processor',
-    file: 'templates/configuration-check.yaml',
+    file: HOOKS,
     replace: ['requests: {cpu: 100m, memory: 128Mi}', 'requests: {memory: 128Mi}'],
     says: /configuration-check: it asks for no processor/,
   },
@@ -251,5 +252,53 @@ export const CHART_FAULTS: readonly ChartFault[] = [
     file: DEPLOYMENT,
     replace: ['automountServiceAccountToken: false', 'automountServiceAccountToken: true'],
     says: /token of a service account/,
+  },
+  {
+    name: 'a job of a release without an end',
+    file: HOOKS,
+    replace: ['  activeDeadlineSeconds: 240\n', ''],
+    says: /Job tandem-configuration: it may run without end/,
+  },
+  {
+    name: 'a job that writes settings after helm has given up',
+    file: HOOKS,
+    replace: ['activeDeadlineSeconds: 240', 'activeDeadlineSeconds: 900'],
+    says: /Job tandem-configuration: helm gives up while it goes on/,
+  },
+  {
+    name: 'a job that ends before a role is known',
+    file: HOOKS,
+    replace: ['backoffLimit: 4', 'backoffLimit: 0'],
+    says: /Job tandem-configuration-check: a role that is not known yet/,
+  },
+  {
+    name: 'a value that cannot be, tried again and again',
+    file: HOOKS,
+    replace: ['values: [2]', 'values: [3]'],
+    says: /Job tandem-configuration: it is tried again for a value that cannot be/,
+  },
+  {
+    name: 'an outage that ends a release at once',
+    file: HOOKS,
+    replace: ['values: [2]', 'values: [2, 4]'],
+    says: /Job tandem-configuration: it is not tried again for what time mends/,
+  },
+  {
+    name: 'a policy of failures for a container that is not there',
+    file: HOOKS,
+    replace: ['containerName: tandem,', 'containerName: operator,'],
+    says: /Job tandem-configuration: it is tried again for a value/,
+  },
+  {
+    name: 'a policy that lets the pod fail alone',
+    file: HOOKS,
+    replace: ['action: FailJob', 'action: Count'],
+    says: /Job tandem-configuration: it is tried again for a value/,
+  },
+  {
+    name: 'a policy beside containers that are started again',
+    file: HOOKS,
+    replace: ['restartPolicy: Never', 'restartPolicy: OnFailure'],
+    says: /Job tandem-configuration: its containers are started again/,
   },
 ];

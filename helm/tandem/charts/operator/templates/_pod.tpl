@@ -24,12 +24,15 @@
 {{- end -}}
 {{- end }}
 
-{{/* The jobs of the values, and the canary where it has a time: it needs no role on tables and queues. */}}
+{{/*
+The jobs of the values, and the canary where it has a time: it needs no role on tables and queues. One that hangs is ended before
+its next turn, which would be left out.
+*/}}
 {{- define "operator.jobs" -}}
 {{- $jobs := .Values.jobs -}}
 {{- with .Values.canarySchedule -}}
 {{- $command := list "canary" "--json" "--as" $.Values.global.region -}}
-{{- $jobs = append $jobs (dict "name" "canary" "identity" "view" "command" $command "schedule" . "asClient" true) -}}
+{{- $jobs = append $jobs (dict "name" "canary" "identity" "view" "command" $command "schedule" . "asClient" true "secondsMax" 240) -}}
 {{- end -}}
 {{ toJson $jobs }}
 {{- end }}
