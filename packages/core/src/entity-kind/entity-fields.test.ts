@@ -125,6 +125,13 @@ describe('F2: every other type takes what a table keeps and gives back, and noth
 
   test('an entity is an object, and its fields are the kind’s', () => {
     expect(() => toFieldValues(kind, null as never)).toThrow(/object of fields/);
+    for (const other of [new Map([['string', 'x']]), new Set(['string']), new Date(0), [], /x/]) {
+      expect(() => toFieldValues(kind, other as never)).toThrow(/object of fields/);
+    }
+    expect([toFieldValues(kind, {}), toFieldValues(kind, Object.create(null))]).toEqual([
+      new Map(),
+      new Map(),
+    ]);
     expect(() => write('__proto_', 1)).toThrow(/no field "__proto_"/);
     expect(() => write('toString', 1)).toThrow(/no field "toString"/);
   });

@@ -61,6 +61,24 @@ describe('a filtered list', () => {
   });
 });
 
+describe('F1: bad input: a list', () => {
+  it.each<[string, unknown]>([
+    ['a time that is none', { changedSinceMs: Number.NaN }],
+    ['a time of text', { changedSinceMs: '2026-01-01' }],
+    ['a field that no device has', { equals: { lable: 'a' } }],
+    ['a field of every object', { equals: { constructor: 'a' } }],
+    ['a field that is no text', { equals: { restarts: '1' } }],
+    ['half a surrogate pair', { equals: { label: '\udc00' } }],
+    ['no value', { equals: { label: undefined } }],
+  ])('by %s is refused by name, and not answered with all or with none', async (_, filter) => {
+    const listed = table.list(10, undefined, filter as ListFilter<DeviceKind>);
+    await expect(listed).rejects.toMatchObject({
+      code: 'ENTITY_INVALID',
+      message: expect.stringContaining('cannot be listed so'),
+    });
+  });
+});
+
 const FIRST = 'first';
 
 /** Answers every query with a page without rows, and goes on from there: the service may. */

@@ -10,7 +10,9 @@ import {
   type StoredState,
   stampTimeMs,
   type TableStore,
+  TerminalError,
   TransientError,
+  type TypedKind,
 } from '@tandem/core';
 import type { ListFilter } from '../replicated-table.ts';
 import { type DamagedEntityRow, judgeRow } from '../rows/entity-row.ts';
@@ -142,6 +144,25 @@ function startOf({ cursor }: ListOptions, scope: CursorScope): PagePosition {
 function nextBucket(buckets: readonly string[], bucket: string): PagePosition | undefined {
   const next = buckets[buckets.indexOf(bucket) + 1];
   return next === undefined ? undefined : { bucket: next, rowKey: '' };
+}
+
+/** Throws `ENTITY_INVALID` for what no entity is found by, or every one is: it was meant to be another filter. */
+export function checkFilter({ name, edmTypes }: TypedKind, filter: ListFilter): void {
+  const { changedSinceMs, equals = {} } = filter;
+  if (changedSinceMs !== undefined && !Number.isFinite(changedSinceMs)) {
+    throw invalidFilter(name, 'changedSinceMs is no number of milliseconds since the epoch');
+  }
+  for (const [field, text] of Object.entries(equals)) {
+    if (edmTypes.get(field) !== 'String') {
+      throw invalidFilter(name, `it has no text field ${JSON.stringify(field)}`);
+    }
+    if (typeof text === 'string' && text.isWellFormed()) continue;
+    throw invalidFilter(name, `"${field}" is compared with no well-formed text`);
+  }
+}
+
+function invalidFilter(kind: string, what: string): TerminalError {
+  return new TerminalError('ENTITY_INVALID', `${kind} cannot be listed so: ${what}.`);
 }
 
 /** Names a filter: two that ask for the same have the same name. */

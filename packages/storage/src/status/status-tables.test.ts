@@ -9,6 +9,7 @@ import {
   createTableProof,
   createTableRegionHold,
 } from './status-tables.ts';
+import { mirrorLagMs } from './table-records.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 22);
 
@@ -21,6 +22,13 @@ async function createSwitchOver() {
   await store.createTable(REPLICATION_TABLE);
   return { store, drill: createTableDrillSwitch({ store }) };
 }
+
+test('I16: a mirror whose pass began in a time to come says no lag, and one of a while ago does', () => {
+  expect(mirrorLagMs({ equalMs: NOW_MS + 366 * 86_400_000 }, NOW_MS)).toBeNull();
+  expect(mirrorLagMs({ equalMs: 0 }, NOW_MS)).toBeNull();
+  expect(mirrorLagMs({ equalMs: NOW_MS + 1_000 }, NOW_MS)).toBe(0);
+  expect(mirrorLagMs({ equalMs: NOW_MS - 1_000 }, NOW_MS)).toBe(1_000);
+});
 
 test('an order is there until it is ended, and only by its own id', async () => {
   const drill = await createSwitch();

@@ -1,7 +1,7 @@
 // How far the work on a table of clients is, in the `Replication` of the region that does it: the copy of the old table that it
 // was taken over from, its mirror, an import into it or an export. Whichever process goes on with it, on whatever machine,
 // begins where everything before is settled, and whoever asks reads it there.
-import type { TableStore } from '@tandem/core';
+import { isBelievable, type TableStore } from '@tandem/core';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import {
@@ -150,9 +150,16 @@ export function createMirrorRecord({
   });
 }
 
-/** Returns for how long, at most, a write that is here is not in the mirror yet; null before the first pass has ended. */
-export function mirrorLagMs({ equalMs }: MirrorRecord, nowMs: number): number | null {
-  return equalMs === 0 ? null : Math.max(0, Math.round(nowMs - equalMs));
+/**
+ * Returns for how long, at most, a write that is here is not in the mirror yet; null before the first pass has ended, and
+ * where the clock of that pass was wrong: the next one says it anew.
+ */
+export function mirrorLagMs(
+  { equalMs }: Pick<MirrorRecord, 'equalMs'>,
+  nowMs: number,
+): number | null {
+  if (equalMs === 0 || !isBelievable(equalMs, { nowMs })) return null;
+  return Math.max(0, Math.round(nowMs - equalMs));
 }
 
 export interface TransferRecord {

@@ -25,7 +25,7 @@ import {
   WIRE_VERSION,
   type Write,
 } from '@tandem/core';
-import { listEntities } from '../read/list-entities.ts';
+import { checkFilter, listEntities } from '../read/list-entities.ts';
 import {
   type EntityRecord,
   OPERATIONS_PER_TRANSACTION_MAX,
@@ -251,6 +251,7 @@ export function createReplicatedTable<K extends TypedKind>(
       if (!Number.isInteger(limit) || limit < 1 || limit > PAGE_LIMIT_MAX) {
         throw new TerminalError('ENTITY_INVALID', `A page has 1 to ${PAGE_LIMIT_MAX} entities.`);
       }
+      checkFilter(kind, filter);
       const { onDamaged } = options;
       const asked = { store, kind, bucketCount, limit, cursor, filter, onDamaged };
       const page = await retryRead(() => listEntities(asked), options);

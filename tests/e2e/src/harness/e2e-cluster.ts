@@ -17,6 +17,8 @@ export interface E2eCluster
    * stopped in order, started, listening. Processes have one version only: they are restarted.
    */
   upgrade(region: Region): Promise<void>;
+  /** Puts the version before this one in their place again, likewise. */
+  rollBack(region: Region): Promise<void>;
 }
 
 export interface E2eOptions {

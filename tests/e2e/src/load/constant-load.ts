@@ -13,10 +13,15 @@ export interface LoadReport {
   readonly sent: number;
   readonly acknowledged: number;
   readonly failed: number;
+  /** What became of those that failed, and of how many: a status, or that nothing came. */
+  readonly failures: ReadonlyMap<string, number>;
   /** From the first failure of a row of them to the next success: the longest such time. */
   readonly outageMsMax: number;
   readonly ratePerSecond: number;
 }
+
+/** Is the one failure that a client is promised: it is told that nothing was decided, and when to try again. */
+export const ASKED_TO_WAIT = '503 with Retry-After';
 
 export interface ConstantLoad {
   /** By id: the last acknowledged e-mail of a customer with no unanswered write after it. */
@@ -34,12 +39,13 @@ export function startLoad(url: string, ratePerSecond: number): ConstantLoad {
   const inFlight = new Set<Promise<void>>();
   const startedMs = performance.now();
   const counts = { sent: 0, acknowledged: 0, failed: 0 };
+  const failures = new Map<string, number>();
   const outage = createOutage();
   const stopping = new AbortController();
 
   const write = async (id: string, email: string): Promise<void> => {
-    const status = await put(`${url}/customers/${id}`, { email });
-    const isAcknowledged = status === 200 || status === 201;
+    const answer = await put(`${url}/customers/${id}`, { email });
+    const isAcknowledged = answer === '200' || answer === '201';
     counts[isAcknowledged ? 'acknowledged' : 'failed'] += 1;
     outage.saw(isAcknowledged);
     if (isAcknowledged) {
@@ -47,6 +53,7 @@ export function startLoad(url: string, ratePerSecond: number): ConstantLoad {
       unknown.delete(id);
       idle.push(id);
     } else {
+      failures.set(answer, (failures.get(answer) ?? 0) + 1);
       // It may have been committed without an answer; nobody writes to it again.
       unknown.add(id);
     }
@@ -76,6 +83,7 @@ export function startLoad(url: string, ratePerSecond: number): ConstantLoad {
       await running;
       return {
         ...counts,
+        failures,
         outageMsMax: Math.round(outage.longestMs()),
         ratePerSecond: Math.round(counts.sent / seconds),
       };
@@ -83,8 +91,8 @@ export function startLoad(url: string, ratePerSecond: number): ConstantLoad {
   };
 }
 
-/** The answer's status; undefined when there was none. */
-async function put(url: string, body: unknown): Promise<number | undefined> {
+/** The answer's status and whether it says when to try again, or why there was none. */
+async function put(url: string, body: unknown): Promise<string> {
   try {
     const response = await fetch(url, {
       method: 'PUT',
@@ -93,10 +101,12 @@ async function put(url: string, body: unknown): Promise<number | undefined> {
       signal: AbortSignal.timeout(REQUEST_MS_MAX),
     });
     await response.arrayBuffer();
-    return response.status;
+    return response.headers.has('retry-after')
+      ? `${response.status} with Retry-After`
+      : String(response.status);
   } catch (error) {
     // Refused, reset or timed out: fetch throws a TypeError, the signal a DOMException.
-    if (error instanceof TypeError || error instanceof DOMException) return undefined;
+    if (error instanceof TypeError || error instanceof DOMException) return error.name;
     throw error;
   }
 }

@@ -26,7 +26,8 @@ export interface ContainerRegion extends Region {
   readonly broker: ContainerProcess;
   /** Connection string of its broker, as the services of every region see it. */
   readonly brokerInside: string;
-  upgrade(): Promise<void>;
+  /** Replaces its API and its replicator by those of this version, or of the one before it. */
+  replaceServices(version: { readonly isPrevious: boolean }): Promise<void>;
 }
 
 export interface ContainerRegionOptions {
@@ -88,8 +89,8 @@ export function createContainerRegion(options: ContainerRegionOptions): Containe
     addresses,
     brokerInside: brokerConnection(`${name}-broker`, PORTS.amqp),
     ...lifeOf(parts, addresses.api),
-    async upgrade() {
-      const next = plans(false);
+    async replaceServices({ isPrevious }) {
+      const next = plans(isPrevious);
       await Promise.all([parts.api.replace(next.api), parts.replicator.replace(next.replicator)]);
     },
   };

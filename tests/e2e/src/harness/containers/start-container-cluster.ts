@@ -42,12 +42,14 @@ export async function startContainerCluster(options: E2eOptions): Promise<E2eClu
     region: (name) => regionOf(parts.regions, name),
     cut: () => forBrokers(parts, (id) => networks.disconnect(networks.between, id)),
     heal: () => forBrokers(parts, (id, alias) => networks.connect(networks.between, id, alias)),
-    upgrade: async ({ name }) => {
-      const region = regionOf(parts.regions, name);
-      await region.upgrade();
-      await region.untilReady();
-    },
+    upgrade: ({ name }) => replaceServices(regionOf(parts.regions, name), false),
+    rollBack: ({ name }) => replaceServices(regionOf(parts.regions, name), true),
   };
+}
+
+async function replaceServices(region: ContainerRegion, isPrevious: boolean): Promise<void> {
+  await region.replaceServices({ isPrevious });
+  await region.untilReady();
 }
 
 interface Ground {

@@ -37,6 +37,7 @@ export async function startProcessCluster(options: E2eOptions): Promise<E2eClust
     cut: async () => relays.forEach((relay) => relay.cut()),
     heal: async () => relays.forEach((relay) => relay.heal()),
     upgrade: restartServices,
+    rollBack: restartServices,
     stop,
   };
 }
