@@ -32,8 +32,9 @@ export function toFieldValues<K extends TypedKind>(
   entity: Partial<EntityOf<K>>,
 ): FieldValues {
   const values = new Map<string, NullableFieldValue>();
-  if (typeof entity !== 'object' || entity === null)
+  if (typeof entity !== 'object' || entity === null || hidesWhatItHas(entity)) {
     throw invalidEntity(kind, 'is an object of fields');
+  }
   for (const [name, value] of Object.entries(entity)) {
     const type = kind.edmTypes.get(name);
     if (type === undefined) throw invalidEntity(kind, `has no field ${JSON.stringify(name)}`);
@@ -41,6 +42,13 @@ export function toFieldValues<K extends TypedKind>(
     values.set(name, value === null ? null : toTypedValue(kind, { name, type, value }));
   }
   return values;
+}
+
+/** A Map, a Date or the like has no field of its own: as an entity it would empty all of them. */
+function hidesWhatItHas(entity: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(entity);
+  const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null;
+  return !isPlain && Object.keys(entity).length === 0;
 }
 
 interface GivenField {
