@@ -121,6 +121,20 @@ describe('the program', () => {
     await expect(find({ EAST_STORAGE: '' })).rejects.toThrow(
       'TANDEM_REGIONS: storage of east is in the variable EAST_STORAGE, which is not set.',
     );
+    // D2: as people paste them.
+    const expected = { storage: 'a secret', serviceBus: 'xenv:EAST', api: 'http://e' };
+    for (const pasted of ['“a secret”\r\n', " 'a secret'", '\u200Ba secret\uFEFF']) {
+      expect((await find({ EAST_STORAGE: pasted })).regions).toMatchObject([expected]);
+      const inline = JSON.stringify({ version: 1, regions: [{ name: 'east', storage: pasted }] });
+      const read = await findInventory(
+        { environment: { TANDEM_REGIONS: inline }, folder: '/' },
+        undefined,
+      );
+      expect(read.regions).toEqual([{ name: 'east', storage: 'a secret' }]);
+    }
+    await expect(find({ EAST_STORAGE: 'a\u200Bsecret' })).rejects.toThrow(
+      'TANDEM_REGIONS: storage of east is in the variable EAST_STORAGE, which holds a character that nobody sees, U+200B, at place 2.',
+    );
     const broken = findInventory({ environment: {}, folder: '/' }, '{"AccountKey=secret');
     await expect(broken).rejects.toThrow(/^TANDEM_REGIONS is not JSON\.$/);
   });

@@ -103,14 +103,21 @@ export function openRegionStore({
 }
 
 const ACCOUNT_URL = /^https?:\/\//i;
+/** An address with a shared access signature behind it, as the portal shows one. */
+const SIGNED_URL = /^(https?:\/\/[^?\s]+)\?(\S*\bsig=\S*)$/i;
 
 /**
- * The tables of a storage account, named by a connection string or by its URL; with a URL the
- * process's own identity is used. Throws `CONFIGURATION_INVALID` for what is neither; connects
+ * The tables of a storage account, named by a connection string or by its URL; with a URL that
+ * bears no signature the process's own identity is used. Throws `CONFIGURATION_INVALID` for what is neither; connects
  * when first used.
  */
 export function openStore(connection: string, timeoutMs?: number): TableStore {
   const bounds = timeoutMs === undefined ? {} : { timeoutMs };
+  const [, endpoint, signature] = SIGNED_URL.exec(connection) ?? [];
+  if (endpoint !== undefined) {
+    const connectionString = `TableEndpoint=${endpoint};SharedAccessSignature=${signature}`;
+    return createAzureTableStore({ connectionString, ...bounds });
+  }
   if (ACCOUNT_URL.test(connection)) {
     return createAzureTableStore({ accountUrl: connection, ...bounds });
   }

@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import { encodeConflict, type FieldValue, NEWEST_WIRE_VERSION, rowsKind } from '@tandem/core';
 import { createEmulator } from '@tandem/servicebus-emulator';
@@ -10,6 +13,25 @@ import { openRegion } from './open-region.ts';
 import { orderKind } from './testing/memory-world.ts';
 import { recordLog } from './testing/record-log.ts';
 import { until } from './testing/until.ts';
+
+test('D2: the address of an account with its signature behind it is opened by that, and by no identity', async () => {
+  const asked: { readonly url: URL; readonly authorization: string | undefined }[] = [];
+  const server = createServer(({ url = '', headers }, response) => {
+    asked.push({ url: new URL(url, 'http://host'), authorization: headers.authorization });
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{"value":[]}');
+  });
+  onTestFinished(() => void server.close());
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  const store = openStore(`http://127.0.0.1:${port}/shop?sv=2019-02-02&sig=a%2Bb%3D`);
+  const page = await store.query({ table: 'Orders', partitions: 'p', limit: 1 });
+  expect(page.rows).toEqual([]);
+  expect(asked).toHaveLength(1);
+  const [{ url, authorization } = {}] = asked;
+  expect(url?.pathname).toMatch(/^\/shop\/Orders/);
+  expect(url?.searchParams.get('sig')).toBe('a+b=');
+  expect(authorization).toBeUndefined();
+});
 
 const WAIT = { waitMs: 20_000 };
 const ROWS_BUCKETS = 16;

@@ -91,6 +91,20 @@ async function setUp(answerOf: (asked: Asked) => Answer | undefined = () => unde
 }
 
 describe('tandem canary', () => {
+  test('D2: takes a token as people paste it, and names what no header can hold', async () => {
+    for (const TANDEM_TOKEN of ['token\r\n', '"token"', 'Bearer token', ' token\u200B']) {
+      const { run, asked } = await setUp();
+      expect((await run({ TANDEM_TOKEN })).code).toBe(0);
+      expect(asked[0]?.headers.authorization).toBe('Bearer token');
+    }
+    for (const TANDEM_TOKEN of ['to\u200Bken', 'to ken', 'tökén']) {
+      const { run, asked } = await setUp();
+      const { code, err } = await run({ TANDEM_TOKEN });
+      expect({ code, asked }).toEqual({ code: 2, asked: [] });
+      expect(err).toMatch(/^TANDEM_TOKEN holds /);
+    }
+  });
+
   test('writes in each region, and reads it in all with the version that it was answered with', async () => {
     const { run, asked } = await setUp();
     const { code, json } = await run({ TANDEM_TOKEN: 'token' });

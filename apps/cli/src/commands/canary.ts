@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { DrillClient } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
-import { createHttpDrillClient } from '../drill/drill-over-http.ts';
+import { createHttpDrillClient, tokenIn } from '../drill/drill-over-http.ts';
 import { EXIT, UsageError } from '../exit-codes.ts';
+import { readPasted } from '../inventory/inventory.ts';
 import { duration, durationText } from '../option-values.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { textTable } from '../report/text-table.ts';
@@ -91,8 +92,8 @@ type Token =
   | { readonly kind: 'none'; readonly problem: string };
 
 async function findToken({ io }: Session): Promise<Token> {
-  const value = io.environment['TANDEM_TOKEN'];
-  const scope = io.environment['TANDEM_TOKEN_SCOPE'] ?? '';
+  const value = tokenIn(io.environment);
+  const scope = readPasted(io.environment['TANDEM_TOKEN_SCOPE'] ?? '', 'TANDEM_TOKEN_SCOPE');
   if (value !== undefined || scope === '' || io.readToken === undefined) {
     return { kind: 'token', value };
   }

@@ -14,6 +14,7 @@ import {
   createHttpDrillClient,
   readTrafficManager,
   type TrafficManagerSight,
+  tokenIn,
 } from '../drill/drill-over-http.ts';
 import { EXIT, UsageError } from '../exit-codes.ts';
 import { duration, wholeNumber } from '../option-values.ts';
@@ -122,7 +123,7 @@ async function drillForReal(
     throw new UsageError('Where do clients ask? Give --front, or trafficManager in the inventory.');
   }
   const apis = new Map(regions.map(({ name, api }) => [name, api]));
-  const token = io.environment['TANDEM_TOKEN'];
+  const token = tokenIn(io.environment);
   const region = await session.openAsIs(options.region);
   const report = await runDrill({
     region: options.region,

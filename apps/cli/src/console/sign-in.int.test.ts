@@ -445,6 +445,13 @@ describe('the settings of the sign-in', () => {
       rolesClaim: 'roles',
       roleNames: { view: 'tandem.view' },
     });
+    // D2: as people paste them.
+    const pasted = {
+      ...WHOLE,
+      TANDEM_CONSOLE_CLIENT_ID: '“x”\r\n',
+      TANDEM_CONSOLE_URL: `\uFEFF${URL_}`,
+    };
+    expect(readSignInSettings(pasted)).toMatchObject({ origin: URL_, clientId: 'x' });
   });
 
   test.each([
@@ -458,6 +465,7 @@ describe('the settings of the sign-in', () => {
     [{ TANDEM_CONSOLE_URL: 'console.example.com' }, 'TANDEM_CONSOLE_URL must be'],
     [{ TANDEM_CONSOLE_URL: 'https://ada:x@console.example.com' }, 'TANDEM_CONSOLE_URL must be'],
     [{ TANDEM_CONSOLE_ISSUER: 'http://login.example.com' }, 'TANDEM_CONSOLE_ISSUER must be'],
+    [{ TANDEM_CONSOLE_CLIENT_ID: 'a\u200Bb' }, 'TANDEM_CONSOLE_CLIENT_ID holds a character'],
     [{ TANDEM_CONSOLE_ISSUER: 'ftp://localhost' }, 'TANDEM_CONSOLE_ISSUER must be'],
     [
       { TANDEM_CONSOLE_ISSUER: 'https://login.example.com/.well-known/openid-configuration' },

@@ -12,6 +12,7 @@ import type { Clock } from '@tandem/core';
 import { isLoopback } from '@tandem/service-kit';
 import * as oidc from 'openid-client';
 import { UsageError } from '../exit-codes.ts';
+import { readPasted } from '../inventory/inventory.ts';
 import { createVisits, ROLES, type Role, type Visits } from './access.ts';
 
 export interface SignInSettings {
@@ -95,7 +96,7 @@ export function readSignInSettings(
   environment: Readonly<Record<string, string | undefined>>,
 ): SignInSettings | undefined {
   const read = (name: keyof typeof VARIABLES): string | undefined =>
-    environment[VARIABLES[name]]?.trim() || undefined;
+    readPasted(environment[VARIABLES[name]] ?? '', VARIABLES[name]) || undefined;
   const names = Object.keys(VARIABLES) as (keyof typeof VARIABLES)[];
   if (names.every((name) => read(name) === undefined)) return undefined;
   const [origin = '', issuer = '', clientId = ''] = (['origin', 'issuer', 'clientId'] as const).map(

@@ -8,6 +8,9 @@ import {
 } from '@tandem/core';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
+import { UsageError } from '../exit-codes.ts';
+import { readPasted } from '../inventory/inventory.ts';
+import type { WorkIo } from '../io.ts';
 
 export interface HttpDrillClientOptions {
   /** Where clients ask: the traffic manager. */
@@ -17,6 +20,17 @@ export interface HttpDrillClientOptions {
   readonly token: string | undefined;
   /** Told why an answer is none. */
   readonly onFailed?: (why: string) => void;
+}
+
+/**
+ * Returns the token of `TANDEM_TOKEN`, also where somebody pasted it with the name of its scheme; undefined where none is
+ * given. Throws `UsageError` for one that no header can hold.
+ */
+export function tokenIn(environment: WorkIo['environment']): string | undefined {
+  const text = readPasted(environment['TANDEM_TOKEN'] ?? '', 'TANDEM_TOKEN');
+  const token = text.replace(/^Bearer +/i, '');
+  if (/^[\x21-\x7E]*$/.test(token)) return token === '' ? undefined : token;
+  throw new UsageError('TANDEM_TOKEN holds a blank or a letter beyond ASCII, and is no token.');
 }
 
 const TIMEOUT_MS = 10_000;

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { readPastedText } from '@tandem/core';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { UsageError } from '../exit-codes.ts';
@@ -140,11 +141,23 @@ function resolveRegion(region: InventoryRegion, surroundings: Surroundings): Inv
 }
 
 function resolveText(text: string, place: string, { source, environment }: Surroundings): string {
-  const [, variable] = ENV_REFERENCE.exec(text) ?? [];
-  if (variable === undefined) return text;
-  const value = environment[variable] ?? '';
+  const given = readPasted(text, `${source}: ${place}`);
+  const [, variable] = ENV_REFERENCE.exec(given) ?? [];
+  if (variable === undefined) {
+    if (given !== '') return given;
+    throw new UsageError(`${source}: ${place} is empty.`);
+  }
+  const where = `${source}: ${place} is in the variable ${variable}, which`;
+  const value = readPasted(environment[variable] ?? '', where);
   if (value !== '') return value;
-  throw new UsageError(`${source}: ${place} is in the variable ${variable}, which is not set.`);
+  throw new UsageError(`${where} is not set.`);
+}
+
+/** Reads a text that somebody may have pasted. Throws `UsageError` that begins with `where`, for what nobody can see in it. */
+export function readPasted(given: string, where: string): string {
+  const read = readPastedText(given);
+  if (read.kind === 'text') return read.text;
+  throw new UsageError(`${where} ${read.problem}.`);
 }
 
 function parseJson(text: string, source: string): unknown {

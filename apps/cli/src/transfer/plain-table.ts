@@ -8,6 +8,7 @@ import {
   type TableStore,
 } from '@tandem/core';
 import { UsageError } from '../exit-codes.ts';
+import { readPasted } from '../inventory/inventory.ts';
 import type { WorkIo } from '../io.ts';
 import type { SourceRow, TransferRow } from './row-files.ts';
 
@@ -30,7 +31,7 @@ export function readAccount(given: string, { environment }: Pick<WorkIo, 'enviro
         'env:<variable> with its connection string in that variable: a key does not belong on a command line.',
     );
   }
-  const text = (environment[variable] ?? '').trim();
+  const text = readPasted(environment[variable] ?? '', `The variable ${variable}`);
   if (text === '') throw new UsageError(`The variable ${variable} is not set.`);
   const [, endpoint, signature] = SIGNED_URL.exec(text) ?? [];
   if (endpoint !== undefined) {
