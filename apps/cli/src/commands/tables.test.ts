@@ -186,6 +186,11 @@ describe('a command on another table than that of the customers', () => {
     expect(await run('repair', '--table', 'Catalog')).toMatchObject({ code: 0 });
     const replay = ['replay', '--of', 'Catalog', '--from', 'east', '--row', 'orders~0000'];
     expect(await run(...replay, '--table', 'Copies', '--apply')).toMatchObject({ code: 0 });
+    // Neither takes anything back.
+    const before = new Date(regions.clock.nowMs()).toISOString();
+    for (const where of [['--in-place'], ['--table', 'Old', '--before', before]]) {
+      expect(await run(...replay, ...where)).toMatchObject({ code: 0 });
+    }
   });
 
   test('names the tables there are where it knows none of that name, and wants one row', async () => {
