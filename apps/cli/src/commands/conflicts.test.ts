@@ -1,19 +1,26 @@
 import { customerKind } from '@tandem/core/customers';
+import { recoveryRegionOf } from '@tandem/storage/testing';
 import { describe, expect, test } from 'vitest';
 import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
+import { linesOf } from '../testing/lines-of.ts';
 
 const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';
+const OTHER = '5049a7a2-b0fe-45fc-9b2d-a8b0de1888f3';
 
 async function createConflict(): Promise<CliHarness> {
   const harness = await createCliHarness();
-  const { regions } = harness;
-  await regions.east.table.put(ID, { email: 'base@example.com', phoneNumber: '1' });
-  await regions.settle();
-  await regions.east.table.patch(ID, { email: 'east@example.com' });
-  await regions.clock.advance(5);
-  await regions.west.table.patch(ID, { email: 'west@example.com' });
-  await regions.settle();
+  await disagree(harness, ID);
   return harness;
+}
+
+/** East sets an address, west another that it wins with. */
+async function disagree({ regions }: CliHarness, id: string): Promise<void> {
+  await regions.east.table.put(id, { email: 'base@example.com', phoneNumber: '1' });
+  await regions.settle();
+  await regions.east.table.patch(id, { email: 'east@example.com' });
+  await regions.clock.advance(5);
+  await regions.west.table.patch(id, { email: 'west@example.com' });
+  await regions.settle();
 }
 
 describe('tandem conflicts', () => {
@@ -59,6 +66,112 @@ describe('tandem conflicts', () => {
     });
     expect(await run(...args, '--apply', '--force')).toMatchObject({ code: 0 });
     expect(await run(...args, '--field', 'phoneNumber')).toMatchObject({ code: 2 });
+  });
+
+  test('says to a person when, of whom and what lost, and both values', async () => {
+    const harness = await createConflict();
+    const { runWith } = harness;
+    const [{ conflict } = { conflict: '' }] = await listOf(harness, 'east');
+    const at = ['--region', 'east'];
+    expect(linesOf((await runWith({}, 'conflicts', 'list', ...at)).out)).toEqual([
+      'at | id | lost | conflict',
+      `2026-01-01T00:00:07.005Z | ${ID} | email | ${conflict}`,
+      '',
+    ]);
+    expect(linesOf((await runWith({}, 'conflicts', 'show', conflict, ...at)).out)).toEqual([
+      ID,
+      'field | won | lost',
+      'email | west@example.com | east@example.com',
+      '',
+    ]);
+    const { json } = await harness.run('conflicts', 'show', conflict, ...at);
+    expect(json).toMatchObject({
+      conflict,
+      atMs: Date.parse('2026-01-01T00:00:07.005Z'),
+      fields: [
+        {
+          won: { value: ['String', 'west@example.com'] },
+          lost: { stamp: expect.stringContaining('east') },
+        },
+      ],
+      life: null,
+    });
+  });
+
+  test('says that there are none, and which were trimmed', async () => {
+    const { regions, run, runWith } = await createCliHarness();
+    const args = ['conflicts', 'list', '--region', 'east'];
+    expect((await runWith({}, ...args)).out).toBe('There are no conflicts.\n');
+    expect((await run(...args)).json).toMatchObject({ conflictsFromMs: null, conflicts: [] });
+    const fromMs = regions.clock.nowMs();
+    await recoveryRegionOf(regions.east, customerKind, ['east']).conflictsFrom?.raise(fromMs);
+    expect((await runWith({}, ...args)).out).toBe(
+      `There are no conflicts.\nThose of before ${new Date(fromMs).toISOString()} are trimmed.\n`,
+    );
+    expect((await run(...args)).json).toMatchObject({ conflictsFromMs: fromMs });
+  });
+
+  test('lists so many of the newest, and of one row so many of its own', async () => {
+    const harness = await createConflict();
+    const { run } = harness;
+    await disagree(harness, ID);
+    await disagree(harness, OTHER);
+    const args = ['conflicts', 'list', '--region', 'west'];
+    const idsOf = async (...more: readonly string[]): Promise<readonly unknown[]> => {
+      const { json } = await run(...args, ...more);
+      return (json['conflicts'] as { id: string; atMs: number }[]).map(({ id }) => id);
+    };
+    expect(await idsOf()).toEqual([OTHER, ID, ID]);
+    expect(await idsOf('--limit', '2')).toEqual([OTHER, ID]);
+    expect(await idsOf('--row', ID)).toEqual([ID, ID]);
+    expect(await idsOf('--row', ID, '--limit', '1')).toEqual([ID]);
+    for (const limit of ['0', '100001'])
+      expect(await run(...args, '--limit', limit)).toMatchObject({ code: 2 });
+    expect(await idsOf('--limit', '100000')).toHaveLength(3);
+  });
+
+  test('shows and restores one that is older than those that it lists', async () => {
+    const harness = await createConflict();
+    const { run } = harness;
+    const [{ conflict } = { conflict: '' }] = await listOf(harness, 'east');
+    await disagree(harness, OTHER);
+    for (const act of ['show', 'restore']) {
+      const args = ['conflicts', act, conflict, '--region', 'east', '--limit', '1'];
+      expect(await run(...args)).toMatchObject({ code: 0, json: { id: ID } });
+    }
+  });
+
+  test('says what it would set, what it has set, and what it cannot', async () => {
+    const harness = await createConflict();
+    const { runWith } = harness;
+    const [{ conflict } = { conflict: '' }] = await listOf(harness, 'east');
+    const args = ['conflicts', 'restore', conflict, '--region', 'east'];
+    const missing = await runWith({}, ...args, '--field', 'phoneNumber');
+    expect(missing.err).toContain('Nothing of "phoneNumber" was lost in this conflict.');
+    expect((await runWith({}, ...args, '--field', 'email')).out).toBe(
+      `Would set email of ${ID}. Run it with --apply.\n`,
+    );
+    expect((await runWith({}, ...args, '--apply')).out).toBe(
+      `Set email of ${ID}; every region gets it.\n`,
+    );
+  });
+
+  test('of different fields lost nothing, and there is nothing to restore', async () => {
+    const harness = await createCliHarness();
+    const { regions, runWith } = harness;
+    await regions.east.table.put(ID, { email: 'base@example.com', phoneNumber: '1' });
+    await regions.settle();
+    await regions.east.table.patch(ID, { email: 'east@example.com' });
+    await regions.west.table.patch(ID, { phoneNumber: '2' });
+    await regions.settle();
+    expect(await listOf(harness, 'east')).toHaveLength(1);
+    const [{ conflict } = { conflict: '' }] = await listOf(harness, 'east');
+    const at = ['--region', 'east'];
+    expect((await runWith({}, 'conflicts', 'list', ...at)).out).toContain(
+      'nothing: different fields',
+    );
+    const refused = await runWith({}, 'conflicts', 'restore', conflict, ...at);
+    expect(refused.err).toContain('Nothing of "it" was lost in this conflict.');
   });
 
   test('restores nothing over what is written while it is at it', async () => {
@@ -196,8 +309,16 @@ describe('A13: a write against a deletion, neither of which had seen the other',
       ],
       life: { survives: false },
     });
+    expect((await runWith({}, 'conflicts', 'list', ...at)).out).toContain('email; the write lost');
+    expect(linesOf((await runWith({}, 'conflicts', 'show', name, ...at)).out)).toEqual([
+      ID,
+      'field | won | lost',
+      'email |  | lost@example.com',
+      'Deleted in one, written in the other; the write lost.',
+      '',
+    ]);
     const planned = await runWith({}, 'conflicts', 'restore', name, ...at);
-    expect(planned.out).toContain('Would make');
+    expect(planned.out).toBe(`Would make ${ID} alive again with email. Run it with --apply.\n`);
     expect(await run('conflicts', 'restore', name, ...at, '--apply')).toMatchObject({
       code: 0,
       json: { applied: true, action: 'revive', fields: ['email'] },
@@ -216,8 +337,12 @@ describe('A13: a write against a deletion, neither of which had seen the other',
   });
 
   test('the deletion that lost is recorded, and restored by deleting again', async () => {
-    const { regions, run, name } = await createAgainst('deletion');
+    const { regions, run, runWith, name } = await createAgainst('deletion');
     const at = ['--region', 'west'];
+    expect((await runWith({}, 'conflicts', 'list', ...at)).out).toContain('│ the deletion lost ');
+    expect((await runWith({}, 'conflicts', 'restore', name, ...at)).out).toBe(
+      `Would delete ${ID} again. Run it with --apply.\n`,
+    );
     expect((await run('conflicts', 'show', name, ...at)).json).toMatchObject({
       fields: [],
       life: { survives: true },

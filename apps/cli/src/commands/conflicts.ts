@@ -68,8 +68,7 @@ async function read(
 ): Promise<{ readonly region: CliRegion; readonly conflicts: readonly Conflict[] }> {
   const { region: name, limit, partition, row } = options;
   const isChosen = chooseRows(session, options);
-  const [region] = await session.open([name]);
-  if (region === undefined) throw new UsageError(`There is no region "${name}".`);
+  const region = await session.openOne(name);
   // What is not of the rows that are chosen does not count.
   const isOfAll = [session.table, partition, row].every((one) => one === undefined);
   const asked = isOfAll ? limit : LIMIT_MAX;

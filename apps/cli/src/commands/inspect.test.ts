@@ -1,4 +1,14 @@
-import { deflateChangeSet, TransientError } from '@tandem/core';
+import {
+  bucketOf,
+  deflateChangeSet,
+  encodeChangeSet,
+  formatStamp,
+  TransientError,
+  writeEntity,
+} from '@tandem/core';
+import { customerKind } from '@tandem/core/customers';
+import { ARCHIVE_TABLE, createTableArchive } from '@tandem/storage';
+import { createTableArchiveKeeper, emptyTable, MEMORY_BUCKET_COUNT } from '@tandem/storage/testing';
 import { describe, expect, test } from 'vitest';
 import { type CliHarness, type CliRun, createCliHarness } from '../testing/cli-harness.ts';
 import { linesOf } from '../testing/lines-of.ts';
@@ -105,6 +115,74 @@ describe('tandem history', () => {
     ]);
     expect((await runWith({}, 'history', ID, '--region', 'west')).out).toContain('delete');
     expect(await run('history', ID.replace('0', '1'))).toMatchObject({ code: 3 });
+  });
+
+  test('tells a person when, where and what, and which archives have it', async () => {
+    const { runWith } = await createConflict();
+    const lines = linesOf((await runWith({}, 'history', ID)).out);
+    const written = 'creationDigest, email, firstName, lastName, phoneNumber';
+    expect(lines.slice(0, 4)).toEqual([
+      'at | written in | operation | fields | archived in',
+      `2026-01-01T00:00:00.000Z | east | create | ${written} | east, west`,
+      '2026-01-01T00:00:07.000Z | east | patch | email | east, west',
+      '2026-01-01T00:00:07.005Z | west | patch | email | east, west',
+    ]);
+    expect(lines.slice(4)).toEqual(['']);
+    const other = ID.replace('0', '1');
+    expect((await runWith({}, 'history', other)).out).toBe(
+      `No archive has anything of ${other}.\n`,
+    );
+  });
+
+  test('puts what only a later archive has where it belongs in time', async () => {
+    const { regions, run } = await createConflict();
+    await emptyTable(regions.east.store, ARCHIVE_TABLE);
+    await regions.east.table.patch(ID, { firstName: 'Ada' });
+    await regions.settle();
+    const { json } = await run('history', ID);
+    expect(json['entries']).toMatchObject([
+      { operation: 'create', archives: ['west'] },
+      { changedFields: ['email'], archives: ['west'] },
+      { changedFields: ['email'], archives: ['west'] },
+      { changedFields: ['firstName'], archives: ['east', 'west'] },
+    ]);
+  });
+
+  test('says from when on an archive that was trimmed has every write, and nothing of one that was not', async () => {
+    const { regions, run, runWith } = await createConflict();
+    const fromMs = regions.clock.nowMs();
+    await createTableArchiveKeeper(regions.west).raiseHorizon(customerKind.name, fromMs);
+    expect((await run('history', ID)).json).toMatchObject({
+      table: 'Customers',
+      id: ID,
+      archiveFromMs: { east: null, west: fromMs },
+    });
+    const time = new Date(fromMs).toISOString();
+    const lines = linesOf((await runWith({}, 'history', ID)).out);
+    expect(lines.slice(4)).toEqual([
+      `The archive of west has every write since ${time}; older ones were trimmed.`,
+      '',
+    ]);
+  });
+
+  test('goes on to the end of what is more than a page, and shows a hundred to a person', async () => {
+    const { regions, run, runWith } = await createCliHarness();
+    const archive = createTableArchive(regions.east);
+    const bucket = bucketOf(ID, MEMORY_BUCKET_COUNT);
+    for (let counter = 0; counter <= 1_000; counter += 1) {
+      const stamp = formatStamp({ timeMs: 1_000, counter, region: 'east', writer: 'w' });
+      const values = new Map([['email', { type: 'String', value: `${counter}` } as const]]);
+      const state = writeEntity(
+        { kind: 'put', values },
+        { stored: undefined, stamp, policy: 'field', mayTakeBase: true },
+      );
+      const changes = [{ entityId: ID, operation: 'replace' as const, state }];
+      const set = { entityKind: customerKind.name, bucket, stamp, changes };
+      await archive.append([{ set, encoded: encodeChangeSet(set) }]);
+    }
+    expect((await run('history', ID)).json['entries']).toHaveLength(1_001);
+    const { out } = await runWith({}, 'history', ID);
+    expect(out).toContain('… and 901 more; --json lists all of them.');
   });
 });
 
