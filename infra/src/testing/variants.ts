@@ -1,7 +1,7 @@
 // The stacks whose properties must hold alike, and the parts of them that tests name.
 import { EXAMPLE } from './mock-deployment.ts';
 
-export const THREE_REGIONS = [
+const THREE_REGIONS = [
   ...EXAMPLE.regions,
   { name: 'north', location: 'swedencentral', host: 'north.customers.example.com' },
 ];

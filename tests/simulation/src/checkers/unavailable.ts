@@ -7,7 +7,10 @@ import type { FinalChecker } from './checker.ts';
 /** What a write may be told although every service of its own region works. */
 const OUTCOMES = new Set(['not-found', 'condition-failed', 'WRITE_CONTENDED', TRANSACTION_REFUSED]);
 
-/** After about nine seconds a write is given up: a machine that hardly works may take longer for a call. */
+/**
+ * After about nine seconds a write is given up: a machine that hardly works may take longer for a call. What came to a
+ * process that stood still is given up with the call that it shares in, which may have been made before it came.
+ */
 const GIVEN_UP_MS_MIN = 8_400;
 
 /** What the table says of a row that it never takes. */
@@ -21,14 +24,15 @@ export const unavailable: FinalChecker = {
   name: 'unavailable',
   check: ({ history, world }) =>
     history.operations.flatMap((operation) => {
-      const { id, kind, region, entityIds, outcome, wasPaused, startMs, endMs } = operation;
+      const { id, kind, region, entityIds, outcome, startMs, endMs } = operation;
+      const { wasPaused, cameInPause } = operation;
       const code = outcome.kind === 'refused' ? outcome.code : undefined;
       const { failures } = world.regionNamed(region).account;
       const isOfRow = entityIds.some((entityId) => failures.hasRefused(entityId));
       if (code === NO_SUCH_ROW && !isOfRow && kind !== 'oversize')
         return [`${kind} ${id} in ${region} was refused for the row of another`];
       if (operation.hadStoreFault || code === NO_SUCH_ROW) return [];
-      const isGivenUp = wasPaused && endMs - startMs >= GIVEN_UP_MS_MIN;
+      const isGivenUp = cameInPause || (wasPaused && endMs - startMs >= GIVEN_UP_MS_MIN);
       const isOfDamage =
         code === 'ROW_MALFORMED' &&
         entityIds.some((entityId) => wasDamaged(world, region, gadgetKind.name, entityId));

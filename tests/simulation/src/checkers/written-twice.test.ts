@@ -38,6 +38,7 @@ async function createRun(policy: 'field' | 'row'): Promise<void> {
     outcome: { kind: 'pending' },
     hadStoreFault: false,
     wasPaused: false,
+    cameInPause: false,
   });
 }
 

@@ -34,6 +34,8 @@ export interface OperationRecord {
   hadStoreFault: boolean;
   /** The process that was asked stood still meanwhile. */
   wasPaused: boolean;
+  /** The process stood still as it was asked: the write then shares in calls that it had made long before. */
+  readonly cameInPause: boolean;
 }
 
 interface Acknowledgement {

@@ -154,6 +154,7 @@ async function request(options: Request): Promise<Outcome> {
     outcome: { kind: 'pending' },
     hadStoreFault: false,
     wasPaused: false,
+    cameInPause: incarnation.slot.isPaused,
   };
   history.begin(record);
   const performing = performOperation({
