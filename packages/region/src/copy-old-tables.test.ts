@@ -66,9 +66,11 @@ async function putPlain(
 type Opened = Awaited<ReturnType<typeof setUp>>;
 
 async function overlay({ world, east }: Opened): Promise<void> {
+  const { catalogue } = east.region;
+  const { sinceMs } = await drive(world, catalogue.advance('Events', { kind: 'freeze' }));
   await world.clock.advance(FREEZE_MS);
-  const lastWrittenMs = world.clock.nowMs();
-  await drive(world, east.region.catalogue.advance('Events', { kind: 'overlay', lastWrittenMs }));
+  const event = { kind: 'overlay' as const, lastWrittenMs: world.clock.nowMs(), sinceMs };
+  await drive(world, catalogue.advance('Events', event));
 }
 
 const stateOf = async ({ world, east }: Opened) => {
@@ -140,6 +142,19 @@ describe('I26: the copier', () => {
     const opened = await setUp({ rows: 10 });
     await untilCopied(opened);
     expect((await stateOf(opened))?.lastWrittenMs).toBeGreaterThan(0);
+  });
+
+  test('waits for the whole of a freeze that follows one that was given back', async () => {
+    const opened = await setUp({ rows: 10 });
+    const { world, east } = opened;
+    const { catalogue } = east.region;
+    await world.clock.advance(FREEZE_MS);
+    await drive(world, catalogue.advance('Events', { kind: 'thaw' }));
+    await world.clock.advance(2 * FREEZE_MS);
+    await drive(world, catalogue.advance('Events', { kind: 'freeze' }));
+    await world.clock.advance(FREEZE_MS);
+    expect((await stateOf(opened))?.state).toBe('frozen');
+    await untilCopied(opened);
   });
 
   test('goes no faster than it is told to, and says how long it goes on', async () => {

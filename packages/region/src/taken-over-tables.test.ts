@@ -47,10 +47,10 @@ async function putPlain(shop: TableStore, rowKey: string, value: string): Promis
 type Opened = Awaited<ReturnType<typeof setUp>>;
 
 async function overlay({ world, east }: Pick<Opened, 'world' | 'east'>): Promise<void> {
-  await drive(world, east.catalogue.advance('Events', { kind: 'freeze' }));
+  const { sinceMs } = await drive(world, east.catalogue.advance('Events', { kind: 'freeze' }));
   await world.clock.advance(FREEZE_MS);
-  const lastWrittenMs = world.clock.nowMs();
-  await drive(world, east.catalogue.advance('Events', { kind: 'overlay', lastWrittenMs }));
+  const event = { kind: 'overlay' as const, lastWrittenMs: world.clock.nowMs(), sinceMs };
+  await drive(world, east.catalogue.advance('Events', event));
 }
 
 const plainRow = (shop: TableStore, rowKey = KEY.rowKey) => shop.get('Plain', 'ada', rowKey);
@@ -155,7 +155,7 @@ describe('I26: a table that is frozen', () => {
     const events = east.openTable('Events');
     await drive(world, events.get(KEY));
     const seen = publicETag((await drive(world, events.get(KEY)))!.version);
-    await drive(world, east.catalogue.advance('Events', { kind: 'freeze' }));
+    const { sinceMs } = await drive(world, east.catalogue.advance('Events', { kind: 'freeze' }));
     const before = (await plainRow(shop))?.etag;
     let isDone = false;
     const held = events
@@ -165,8 +165,8 @@ describe('I26: a table that is frozen', () => {
     expect(isDone).toBe(false);
     expect(await drive(world, events.get(KEY))).toMatchObject({ values: text('001') });
     await world.clock.advance(1_000);
-    const lastWrittenMs = world.clock.nowMs();
-    await drive(world, east.catalogue.advance('Events', { kind: 'overlay', lastWrittenMs }));
+    const event = { kind: 'overlay' as const, lastWrittenMs: world.clock.nowMs(), sinceMs };
+    await drive(world, east.catalogue.advance('Events', event));
     expect(await drive(world, held)).toMatchObject({ kind: 'replaced' });
     // The old one is as it was.
     expect((await plainRow(shop))?.etag).toBe(before);
@@ -191,11 +191,12 @@ describe('I26: a table that is frozen', () => {
   test('lets nothing pass that was remembered as forwarded', async () => {
     const { world, shop, east } = await setUp();
     const found = await drive(world, east.findTable('Events'));
-    await drive(world, east.catalogue.advance('Events', { kind: 'freeze' }));
+    const { sinceMs } = await drive(world, east.catalogue.advance('Events', { kind: 'freeze' }));
     const held = found!.rows.put(KEY, text('late'));
     await world.clock.advance(2_000);
     expect((await plainRow(shop))?.properties).toEqual(text('001'));
-    await drive(world, east.catalogue.advance('Events', { kind: 'overlay', lastWrittenMs: 1 }));
+    const event = { kind: 'overlay' as const, lastWrittenMs: 1, sinceMs };
+    await drive(world, east.catalogue.advance('Events', event));
     await drive(world, held);
     expect((await plainRow(shop))?.properties).toEqual(text('001'));
   });

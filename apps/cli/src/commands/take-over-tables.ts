@@ -302,13 +302,13 @@ async function takeOver(
   const home = regions.find((one) => one.name === region);
   if (home === undefined) throw new UsageError(`There is no region ${region}.`);
   const store = await openAccount(session, home, source.from);
-  await catalogue.advance(name, { kind: 'freeze' }, table.generation);
+  const { sinceMs } = await catalogue.advance(name, { kind: 'freeze' }, table.generation);
   session.tell(`${table.name} is frozen: writes wait.`);
   // By the time from here on alone, whatever the clock was when somebody else froze it.
   await session.io.clock.sleep(FREEZE_MS, session.io.signal);
   session.io.signal.throwIfAborted();
   const lastWrittenMs = (await store.timeMs()) ?? session.io.clock.nowMs();
-  const event = { kind: 'overlay' as const, lastWrittenMs };
+  const event = { kind: 'overlay' as const, lastWrittenMs, sinceMs };
   const next = await catalogue.advance(name, event, table.generation);
   return {
     text: escapeValue(

@@ -36,7 +36,7 @@ const proof = fc
 const event: fc.Arbitrary<SourceEvent> = fc.oneof(
   fc.constant({ kind: 'freeze' } as const),
   fc.constant({ kind: 'thaw' } as const),
-  fc.nat().map((lastWrittenMs) => ({ kind: 'overlay' as const, lastWrittenMs })),
+  fc.nat().map((lastWrittenMs) => ({ kind: 'overlay' as const, lastWrittenMs, sinceMs: 0 })),
   counts.map((copy) => ({ kind: 'copied' as const, copy })),
   proof.map((one) => ({ kind: 'prove' as const, proof: one })),
 );
@@ -47,7 +47,9 @@ function walk(events: readonly SourceEvent[]): TableSource[] {
   for (const [index, one] of events.entries()) {
     const last = passed.at(-1)!;
     try {
-      passed.push(advanceSource(last, one, { table: 'Orders', nowMs: 2_000 + index }));
+      const { sinceMs } = last;
+      const own = one.kind === 'overlay' ? { ...one, sinceMs } : one;
+      passed.push(advanceSource(last, own, { table: 'Orders', nowMs: 2_000 + index }));
     } catch (error) {
       if (!(error instanceof TerminalError) || error.code !== 'TABLE_REQUEST_INVALID') throw error;
     }
@@ -137,12 +139,23 @@ describe('the states of a table that is taken over', () => {
     expect(() =>
       advanceSource(
         PROXY,
-        { kind: 'overlay', lastWrittenMs: 1 },
+        { kind: 'overlay', lastWrittenMs: 1, sinceMs: 0 },
         { table: 'Orders', nowMs: 2_000 },
       ),
     ).toThrow(
       'Table Orders cannot be overlaid: it is in the state proxy. See tandem tables status.',
     );
+  });
+
+  test('refuse an overlay after a freeze that was given back', () => {
+    const at = (nowMs: number) => ({ table: 'Orders', nowMs });
+    const { sinceMs } = advanceSource(PROXY, { kind: 'freeze' }, at(2_000));
+    const again = advanceSource(PROXY, { kind: 'freeze' }, at(9_000));
+    const overlay = { kind: 'overlay', lastWrittenMs: 1 } as const;
+    expect(() => advanceSource(again, { ...overlay, sinceMs }, at(9_100))).toThrow(
+      /given back to its old address meanwhile, and frozen again/,
+    );
+    expect(advanceSource(again, { ...overlay, sinceMs: 9_000 }, at(13_000)).state).toBe('overlay');
   });
 });
 

@@ -186,7 +186,8 @@ function isPlausible(source: TableSource): boolean {
 /** What happens to a table that is taken over. */
 export type SourceEvent =
   | { readonly kind: 'freeze' | 'thaw' }
-  | { readonly kind: 'overlay'; readonly lastWrittenMs: number }
+  /** After the freeze that began at `sinceMs` alone: of a later one nobody has waited for the end yet. */
+  | { readonly kind: 'overlay'; readonly lastWrittenMs: number; readonly sinceMs: number }
   | { readonly kind: 'copied'; readonly copy: CopyCounts }
   | { readonly kind: 'prove'; readonly proof: SourceProof };
 
@@ -263,8 +264,15 @@ export function advanceSource(
     );
   }
   if (state === source.state) return source;
+  if (event.kind === 'overlay' && event.sinceMs !== source.sinceMs) {
+    throw new TerminalError(
+      'TABLE_REQUEST_INVALID',
+      `Table ${table} was given back to its old address meanwhile, and frozen again. Run tandem tables take-over again.`,
+      { details: { table, state: source.state } },
+    );
+  }
   const { kind: _, ...told } = event;
-  return { ...source, state, sinceMs: nowMs, ...told };
+  return { ...source, ...told, state, sinceMs: Math.trunc(nowMs) };
 }
 
 /** Tells whether it is on its way out to a plain table. */

@@ -128,8 +128,8 @@ describe('a table that is taken over', () => {
     await expect(east.adopt('Orders', { ...SOURCE, from: 'other' })).rejects.toThrow(
       /Table Orders exists, and is not taken over from Orders of other/,
     );
-    await east.advance('Orders', { kind: 'freeze' });
-    await east.advance('Orders', { kind: 'overlay', lastWrittenMs: 7 });
+    const { sinceMs } = await east.advance('Orders', { kind: 'freeze' });
+    await east.advance('Orders', { kind: 'overlay', lastWrittenMs: 7, sinceMs });
     await regions.settle();
     expect((await west.find('Orders'))?.table.source).toMatchObject({
       ...SOURCE,
@@ -141,10 +141,10 @@ describe('a table that is taken over', () => {
   test('is changed by one of two that change it at once, and by the other no more', async () => {
     const { regions, open } = await createHarness();
     await open(regions.east).adopt('Orders', SOURCE);
-    await open(regions.east).advance('Orders', { kind: 'freeze' });
+    const { sinceMs } = await open(regions.east).advance('Orders', { kind: 'freeze' });
     const settled = await Promise.allSettled([
       open(regions.east).advance('Orders', { kind: 'thaw' }),
-      open(regions.east).advance('Orders', { kind: 'overlay', lastWrittenMs: 7 }),
+      open(regions.east).advance('Orders', { kind: 'overlay', lastWrittenMs: 7, sinceMs }),
     ]);
     expect(settled.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'rejected']);
   });
@@ -170,8 +170,8 @@ describe('a table that is taken over', () => {
     const { regions, open } = await createHarness();
     const catalogue = open(regions.east);
     await catalogue.adopt('Orders', SOURCE);
-    await catalogue.advance('Orders', { kind: 'freeze' });
-    await catalogue.advance('Orders', { kind: 'overlay', lastWrittenMs: 7 });
+    const { sinceMs } = await catalogue.advance('Orders', { kind: 'freeze' });
+    await catalogue.advance('Orders', { kind: 'overlay', lastWrittenMs: 7, sinceMs });
     await regions.drive(catalogue.remove('Orders'));
     expect(await catalogue.restore('Orders')).toMatchObject({
       generation: 1,

@@ -77,8 +77,8 @@ class Copier {
   readonly #sources: Sources;
   readonly #catalogue: TableCatalogue;
   readonly #states = new Map<string, StateTable>();
-  /** When this process first saw a table frozen. */
-  readonly #frozenMs = new Map<string, number>();
+  /** When this process first saw a table frozen, and when that freeze began: one that was frozen again is waited for anew. */
+  readonly #frozen = new Map<string, { readonly sinceMs: number; readonly seenMs: number }>();
   readonly #waits: TableWaits;
 
   constructor(options: CopyDutyOptions) {
@@ -149,17 +149,20 @@ class Copier {
 
   async #advance(one: Taken, signal: AbortSignal): Promise<void> {
     if (isOverlaid(one.source)) {
-      this.#frozenMs.delete(one.tableId);
+      this.#frozen.delete(one.tableId);
       return this.#copy(one, signal);
     }
     // Whoever froze it goes on at the end of the freeze; where he was cut off it is done here, by what was seen here.
     const nowMs = this.#options.clock.nowMs();
-    const sinceMs = this.#frozenMs.get(one.tableId) ?? nowMs;
-    this.#frozenMs.set(one.tableId, sinceMs);
-    if (nowMs - sinceMs < 2 * FREEZE_MS) return;
+    const { sinceMs } = one.source;
+    const known = this.#frozen.get(one.tableId);
+    const seenMs = known?.sinceMs === sinceMs ? known.seenMs : nowMs;
+    this.#frozen.set(one.tableId, { sinceMs, seenMs });
+    if (nowMs - seenMs < 2 * FREEZE_MS) return;
     const lastWrittenMs = (await this.#sources.open(one.source.from).reads.timeMs()) ?? nowMs;
     const { name, generation } = one.table;
-    await this.#catalogue.advance(name, { kind: 'overlay', lastWrittenMs }, generation);
+    const event = { kind: 'overlay' as const, lastWrittenMs, sinceMs };
+    await this.#catalogue.advance(name, event, generation);
   }
 
   async #copy({ table, source, tableId }: Taken, signal: AbortSignal): Promise<void> {
