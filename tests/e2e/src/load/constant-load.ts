@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** How long a client waits for an answer. */
-const REQUEST_MS_MAX = 5_000;
+/** How long a client waits for an answer: longer than a service takes at most, so that it is the service that says no. */
+const REQUEST_MS_MAX = 15_000;
 const TICK_MS = 25;
 /** More than this many unanswered at once and no further ones are sent: they count as failed. */
 const IN_FLIGHT_MAX = 500;
