@@ -21,14 +21,14 @@ read -ra tandem <<< "${TANDEM:-node scripts/pnpm.mjs run --silent tandem}"
 gate() {
   "${tandem[@]}" gate "$@"
 }
-status_of_release() {
-  helm -n tandem history tandem --max 1 --output json
-}
 
 # A region that is upgraded beside one that is unwell may be the last that is well.
 gate --soak 1m --within 10m || fail "$REGION is not begun: the regions are not well before it. Nothing was changed."
-before=$(status_of_release | node -p 'JSON.parse(require("fs").readFileSync(0, "utf8"))[0].revision')
+# The last one may have failed, and what failed is nothing to go back to.
+before=$(helm -n tandem history tandem --output json |
+  node -p 'JSON.parse(require("fs").readFileSync(0, "utf8")).findLast(({ status }) => status === "deployed")?.revision ?? ""')
 readonly before
+[[ -n $before ]] || fail "$REGION has no revision that is deployed: release it by hand first, see docs/runbooks/deploy.md. Nothing was changed."
 
 # It takes itself back when its pods do not become ready.
 helm upgrade tandem helm/tandem -n tandem -f "$REGIONS" -f "$VALUES" -f helm/profiles/production.yaml \

@@ -59,6 +59,11 @@ describe('the settings of a stack', () => {
       { regions: [east, { ...west, location: 'westeurope' }] },
       'lost together: put',
     ],
+    ...['usgovvirginia', 'usdodeast', 'chinanorth3'].map((location): [string, object, string] => [
+      `another cloud, ${location}`,
+      { regions: [east, { ...west, location }] },
+      `west is in ${location}, a cloud of its own`,
+    ]),
     ['one host', { regions: [east, { ...west, host: east.host }] }, 'need names of their own'],
     ['no peer', { regions: [east] }, 'there is no peer: add another region'],
     ['a fast probe', { probe: { intervalSeconds: 5 } }, 'every 10 or every 30 seconds: set one'],

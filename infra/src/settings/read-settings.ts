@@ -134,6 +134,9 @@ function findOperatorProblems({
   return problems;
 }
 
+/** Hosts, zones of private names and logins end otherwise in the clouds of governments and of China. */
+const OTHER_CLOUDS = /^(?:usgov|usdod|china|ussec|usnat)/;
+
 function findRegionProblems({ regions, publicHost, tables }: DeploymentSettings): string[] {
   const problems = [
     ...repeated(regions.map(({ name }) => name)).map(
@@ -154,6 +157,13 @@ function findRegionProblems({ regions, publicHost, tables }: DeploymentSettings)
         `deployment has ${host} twice: the public host and each region need names of their own.`,
     ),
   ];
+  for (const { name, location } of regions) {
+    if (!OTHER_CLOUDS.test(location)) continue;
+    problems.push(
+      `deployment.regions: ${name} is in ${location}, a cloud of its own: what is built here has the names of the public cloud. ` +
+        'Make accounts, namespaces and identities there yourself; the charts take them as they are.',
+    );
+  }
   if (regions.length === 1) {
     problems.push('deployment.regions lists one region, so there is no peer: add another region.');
   }

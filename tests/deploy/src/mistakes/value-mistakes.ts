@@ -458,6 +458,14 @@ export const VALUE_MISTAKES: readonly ValueMistake[] = [
     values: 'operator: {enabled: true, canarySchedule: "every 5 minutes"}',
     says: /canarySchedule.*does not match pattern/s,
   },
+  // Of these the API server says that they are beyond what a field may be.
+  ...['61 * * * *', '*/0 * * * *', '0 24 * * *', '0 0 32 * *', '0 0 1 13 *', '0 0 * * 7'].map(
+    (schedule) => ({
+      name: `a canary at ${schedule}`,
+      values: `operator: {enabled: true, canarySchedule: "${schedule}"}`,
+      says: /canarySchedule.*does not match pattern/s,
+    }),
+  ),
   {
     name: 'a job of an operator with the name of the canary',
     values:

@@ -259,7 +259,7 @@ describe('the scripts of the pipelines', () => {
       'words="$(basename "$0") $*"',
       'echo "$words" >> "$CALLS"',
       'if [[ -n "${FAILS:-}" && "$words" =~ $FAILS ]]; then exit 1; fi',
-      '[[ "$words" != *history* ]] || echo \'[{"revision":7}]\'',
+      '[[ "$words" != *history* ]] || echo "$HISTORY"',
       '[[ "$words" != *RepoDigests* ]] || echo registry.example/image@sha256:0a',
       '[[ "$words" != *revision* ]] || echo "${PUBLISHED:-}"',
       '[[ "$words" != *pull* || -n "${PUBLISHED:-}" ]]',
@@ -279,6 +279,10 @@ describe('the scripts of the pipelines', () => {
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+  /** Of revisions from 6 on. */
+  const historyOf = (...states: readonly string[]): string =>
+    JSON.stringify(states.map((status, index) => ({ revision: 6 + index, status })));
+
   async function run(
     script: string,
     args: readonly string[],
@@ -288,6 +292,7 @@ describe('the scripts of the pipelines', () => {
     writeFileSync(calls, '');
     const set = {
       CALLS: calls,
+      HISTORY: historyOf('superseded', 'deployed'),
       REGIONS_FILE: join(folder, 'values.regions.yaml'),
       PATH: `${folder}/bin:/usr/bin:/bin`,
       ...variables,
@@ -346,6 +351,26 @@ describe('the scripts of the pipelines', () => {
     expect(stderr).toContain(
       `east was not well after the upgrade: ${why}. It runs revision 7 again`,
     );
+  });
+
+  it('take a region back to what was deployed, not to what had failed', async () => {
+    const { stderr } = await run('upgrade-region.sh', ['east', 'v1.2.3'], {
+      FAILS: 'gate --soak 10m',
+      HISTORY: historyOf('deployed', 'failed'),
+    });
+    expect(stderr).toContain('It runs revision 6 again');
+    const {
+      exitCode,
+      stderr: told,
+      calls,
+    } = await run('upgrade-region.sh', ['east', 'v1.2.3'], {
+      HISTORY: historyOf('failed'),
+    });
+    expect({ exitCode, last: calls.at(-1) }).toEqual({
+      exitCode: 1,
+      last: 'helm -n tandem history',
+    });
+    expect(told).toContain('no revision that is deployed');
   });
 
   it('say when a region cannot be taken back, with where to read on', async () => {
