@@ -140,6 +140,32 @@ describe('A8, I15: a row in the table of a kind that something else wrote', () =
   });
 });
 
+describe('A7: a row that says how far back a table goes, and that nobody can read', () => {
+  const TABLES = [TABLE, ARCHIVE_TABLE, CONFLICTS_TABLE];
+
+  test.each(TABLES)('is named, quickly too, and stays where it is (%s)', async (table) => {
+    const { east } = await createTwoRegions(deviceKind);
+    for (const [rowKey, wholeFrom] of [
+      [TABLE, text('soon')],
+      [`${TABLE}~aaaaaaaa`, { type: 'Int32', value: 1 }],
+      [`${TABLE}~bbbbbbbb`, text('2026-01-01T00:00:00.000Z')],
+    ] as const) {
+      await put(east, ['~horizon', rowKey, { wholeFrom }], table);
+    }
+    // Of a kind that begins with the name of this one, in the tables that all kinds share.
+    if (table !== TABLE) await put(east, ['~horizon', `${TABLE}Old`, {}], table);
+    for (const depth of ['quick', undefined] as const) {
+      const named = await found(east, depth);
+      expect(named.map(({ rowKey }) => rowKey)).toEqual([TABLE, `${TABLE}~aaaaaaaa`]);
+      expect(named[0]).toMatchObject({ table, state: 'damaged' });
+      expect(named[0]?.problem).toContain('Write a time into its column wholeFrom');
+    }
+    const address = { table, partitionKey: '~horizon', rowKey: TABLE };
+    await expect(damagedRowsOf(east).setAside(address)).rejects.toThrow('Write its time');
+    expect(await east.store.get(table, '~horizon', TABLE)).toBeDefined();
+  });
+});
+
 describe('A7: a row that nobody can read', () => {
   const entityOf = async (regions: Regions, id: string) => {
     const [east] = recoveryRegionsOf(regions, deviceKind);

@@ -11,7 +11,7 @@ import {
   type TableStore,
   TerminalError,
 } from '@tandem/core';
-import { HORIZON_PARTITION } from '../retention/horizon-rows.ts';
+import { checkHorizonRow, HORIZON_PARTITION } from '../retention/horizon-rows.ts';
 import { judgeRow } from '../rows/entity-row.ts';
 import { asideKeyOf, isLaneKey, keyBeforeAside, SYSTEM_ROWS_FROM } from '../rows/row-key.ts';
 import { type JoinedRows, joinRows, readRowsOf } from '../rows/set-rows.ts';
@@ -98,6 +98,12 @@ export function createDamagedRows(options: DamagedRowsOptions): DamagedRows {
     async setAside(address) {
       if (keyBeforeAside(address.rowKey) !== undefined)
         throw refused(address, 'it is aside already');
+      if (address.partitionKey === HORIZON_PARTITION) {
+        throw refused(
+          address,
+          'without it nobody knows how far back its table goes. Write its time',
+        );
+      }
       return move(address, asideKeyOf);
     },
     async putBack(address) {
@@ -135,7 +141,10 @@ async function* scan(
     buckets.includes(partitionKey) && rowKey >= SYSTEM_ROWS_FROM;
   const look = (row: TableRow, sets: Sets): Partial<Problem> | undefined => {
     // How far back the tombstones of a table go.
-    if (row.partitionKey === HORIZON_PARTITION) return undefined;
+    if (row.partitionKey === HORIZON_PARTITION) {
+      checkHorizonRow(kind.name, row);
+      return undefined;
+    }
     if (isSystem(row)) return outboxProblem(row, sets, options);
     const judged = judgeRow(row, options);
     return judged.kind === 'damaged' ? judged : undefined;
@@ -144,6 +153,18 @@ async function* scan(
     for await (const rows of pagesIn(store, kind.name, range)) {
       const sets = await setsIn(rows.filter(isSystem), { store, table: kind.name });
       yield* judgeAll(rows, kind.name, (row) => look(row, sets));
+    }
+  }
+  for (const table of [ARCHIVE_TABLE, CONFLICTS_TABLE]) {
+    // Another kind may begin with the name of this one.
+    for (const [rowsFrom, rowsBefore] of [
+      [kind.name, `${kind.name} `],
+      [`${kind.name}~`, `${kind.name}~~`],
+    ] as const) {
+      const range = { partitions: HORIZON_PARTITION, rowsFrom, rowsBefore };
+      for await (const rows of pagesIn(store, table, range)) {
+        yield* judgeAll(rows, table, (row) => checkHorizonRow(table, row));
+      }
     }
   }
   if (depth === 'quick') return;
@@ -182,7 +203,7 @@ function readSet(row: TableRow, sets: Sets): Extract<JoinedRows, { kind: 'set' }
   return joined;
 }
 
-type Range = Pick<RowRange, 'partitions' | 'rowsFrom'>;
+type Range = Pick<RowRange, 'partitions' | 'rowsFrom' | 'rowsBefore'>;
 
 /** Above every partition key that a person would choose. */
 const LAST_PARTITION = '\ufffd';

@@ -5,6 +5,7 @@ import {
   latestHorizon,
   NO_HORIZONS,
   pagesOf,
+  type TableRow,
   type TableStore,
   TerminalError,
   untilUncontended,
@@ -42,12 +43,7 @@ export interface HorizonRows {
  *     ~horizon   <kind>~<table id>   wholeFrom   of a table of clients, in place of that
  */
 export function createHorizonRows({ store, table }: HorizonRowsOptions): HorizonRows {
-  const damaged = (rowKey: string): TerminalError =>
-    new TerminalError(
-      'ARCHIVE_DAMAGED',
-      `The row ${HORIZON_PARTITION}/${rowKey} of ${table} cannot be read, which says how far back it goes. Write a ` +
-        'time into its column wholeFrom from which on nothing was trimmed, such as 2026-11-22T10:00:00.000Z.',
-    );
+  const damaged = (rowKey: string): TerminalError => unreadable(table, rowKey);
   const rowOf = (rowKey: string) =>
     createStatusRow({
       store,
@@ -76,6 +72,22 @@ export function createHorizonRows({ store, table }: HorizonRowsOptions): Horizon
       }, CONTENTION);
     },
   };
+}
+
+function unreadable(table: string, rowKey: string): TerminalError {
+  return new TerminalError(
+    'ARCHIVE_DAMAGED',
+    `The row ${HORIZON_PARTITION}/${rowKey} of ${table} cannot be read, which says how far back it goes. Write a ` +
+      'time into its column wholeFrom from which on nothing was trimmed, such as 2026-11-22T10:00:00.000Z.',
+  );
+}
+
+/** Throws `ARCHIVE_DAMAGED`, with what to do, for a row of a horizon that nobody can read. */
+export function checkHorizonRow(
+  table: string,
+  { rowKey, properties }: Pick<TableRow, 'rowKey' | 'properties'>,
+): void {
+  if (WHOLE_FROM.read(properties.get('wholeFrom')) === undefined) throw unreadable(table, rowKey);
 }
 
 /** Keeps the horizons of one entity kind; a region that is about to be filled has no table, and so none. */
