@@ -1,6 +1,7 @@
 import {
   ALLOWED_HOSTS_PATTERN,
   createRequestJudge,
+  isBase64Text,
   type JudgeRequest,
   readAllowedHosts,
 } from '@tandem/core';
@@ -152,7 +153,6 @@ export const DEVELOPMENT_ACCOUNT = {
 } as const;
 
 const ACCOUNT_NAME = /^[a-z0-9]{3,24}$/;
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const KEYS_MAX = 2;
 const KEY_BYTES_MIN = 32;
 /** Begins the addresses of probes. */
@@ -188,7 +188,7 @@ function findAccountFault(
   if (others.some(({ account }) => account === name)) return 'is there twice';
   if (keys.length > KEYS_MAX) return `has ${keys.length} keys: give it two at most`;
   const isShort = keys.some(
-    (key) => !BASE64.test(key) || Buffer.from(key, 'base64').length < KEY_BYTES_MIN,
+    (key) => !isBase64Text(key) || Buffer.from(key, 'base64').length < KEY_BYTES_MIN,
   );
   return isShort ? `has a key that is not base64 of ${KEY_BYTES_MIN} bytes or more` : undefined;
 }

@@ -10,7 +10,7 @@ import {
 } from '@tandem/region';
 import { createRandomIds, type PinoLogger, type Service } from '@tandem/service-kit';
 import { createTokenVerifier } from '@tandem/service-kit/tokens';
-import type { AccountKeys, UrlStyle } from '@tandem/table-protocol';
+import { type AccountKeys, accountNamedBy, type UrlStyle } from '@tandem/table-protocol';
 import {
   createHttpTelemetry,
   createTraceScope,
@@ -102,8 +102,6 @@ function openEndpoint({ config, clock, logger }: ServiceOptions, region: OwnRegi
   });
 }
 
-const SECONDARY = '-secondary';
-
 /**
  * Returns what finds the account in a host: its first label where that is one of the accounts, as in
  * `shop.tables.example.com`. Under every other name, and under addresses, the path begins with the account.
@@ -114,10 +112,8 @@ export function styleOfHosts(accounts: readonly AccountKeys[]): (host: string) =
     const name = host.replace(/:\d+$/, '').toLowerCase();
     const dot = name.indexOf('.');
     if (dot < 0 || isIP(name) !== 0) return {};
-    const label = name.slice(0, dot);
-    const isSecondary = label.endsWith(SECONDARY);
-    const account = isSecondary ? label.slice(0, -SECONDARY.length) : label;
-    return names.has(account) ? { account, isSecondary } : {};
+    const named = accountNamedBy(name.slice(0, dot));
+    return names.has(named.account) ? named : {};
   };
 }
 

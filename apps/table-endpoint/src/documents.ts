@@ -108,7 +108,15 @@ function entryOf(
   };
 }
 
-async function createTable({ request, tables, level, base, url }: Context): Promise<Answer> {
+/** Returns one table as the answer to its read or its creation. */
+function encodeEntry(name: string, context: Context): string {
+  const { level, base } = context;
+  const about = level === 'none' ? {} : { 'odata.metadata': `${base}/$metadata#Tables/@Element` };
+  return JSON.stringify({ ...about, ...entryOf(name, context) });
+}
+
+async function createTable(context: Context): Promise<Answer> {
+  const { request, tables, level, base } = context;
   checkJsonBody(request.headers);
   const { TableName: name } = parseObject(request.body);
   if (typeof name !== 'string') throw new TableError('PropertiesNeedValue');
@@ -120,29 +128,23 @@ async function createTable({ request, tables, level, base, url }: Context): Prom
     const headers = { ...applied, Location: address, DataServiceId: address };
     return { status: 204, headers };
   }
-  const entry = entryOf(name, { base, level, url });
-  const context = level === 'none' ? {} : { 'odata.metadata': `${base}/$metadata#Tables/@Element` };
   return {
     status: 201,
     headers: { ...applied, 'Content-Type': JSON_TYPES[level], Location: address },
-    body: JSON.stringify({ ...context, ...entry }),
+    body: encodeEntry(name, context),
   };
 }
 
 /** Answers `/Tables('T')`. */
 export async function answerTable(context: Context, table: string): Promise<Answer> {
-  const { request, permit, tables, level, base, url } = context;
+  const { request, permit, tables, level } = context;
   checkTableName(table);
   if (request.method === 'GET') {
     checkPermit(permit, { operation: 'queryTables', table });
     const found = await tables.find(table);
     if (found === undefined) throw new TableError('ResourceNotFound');
-    const at = level === 'none' ? {} : { 'odata.metadata': `${base}/$metadata#Tables/@Element` };
-    return {
-      status: 200,
-      headers: { 'Content-Type': JSON_TYPES[level] },
-      body: JSON.stringify({ ...at, ...entryOf(found.name, { base, level, url }) }),
-    };
+    const headers = { 'Content-Type': JSON_TYPES[level] };
+    return { status: 200, headers, body: encodeEntry(found.name, context) };
   }
   only(request.method, ['DELETE']);
   checkPermit(permit, { operation: 'deleteTable', table });

@@ -15,6 +15,7 @@ import {
   errorXml,
   findCorsRule,
   hasSharedAccess,
+  nameOfAccount,
   parseTableUrl,
   TableError,
   type TableUrl,
@@ -216,7 +217,7 @@ function baseOf(
   { styleOf }: EndpointOptions,
 ): string {
   const isInPath = styleOf(host).account === undefined;
-  const account = isInPath ? `/${url.account}${url.isSecondary ? '-secondary' : ''}` : '';
+  const account = isInPath ? `/${nameOfAccount(url.account, url.isSecondary)}` : '';
   return `${isHttps ? 'https' : 'http'}://${host}${account}`;
 }
 
@@ -237,7 +238,7 @@ async function identify(
   const path =
     options.styleOf(host).account === undefined || !url.isSecondary
       ? url.path
-      : `/${account.account}-secondary${url.path}`;
+      : `/${nameOfAccount(account.account, true)}${url.path}`;
   verifySharedKey({ method, path, comp: url.query.get('comp'), headers }, account, options.nowMs());
   return { kind: 'owner' };
 }

@@ -1,4 +1,5 @@
 /** Answers for rows: one of them, a page of them, and transactions over several. */
+import { STATUS_CODES } from 'node:http';
 import { type ComparisonOperator, encodeOpenId, fingerprintOf, type Predicate } from '@tandem/core';
 import {
   type Access,
@@ -309,15 +310,17 @@ export async function answerBatch(context: Context): Promise<Answer> {
 }
 
 async function queryInBatch(context: Context, read: BatchRequest): Promise<Answer> {
-  return answerPart(context, async () => {
+  try {
     const url = urlOf(context, read);
     const request = { ...context.request, ...read };
     const inner: Context = { ...context, url, request, level: levelOf(request) };
     const { resource } = url;
-    if (resource.kind === 'entity') return answerEntity(inner, resource);
-    if (resource.kind === 'entities') return answerEntities(inner, resource);
+    if (resource.kind === 'entity') return await answerEntity(inner, resource);
+    if (resource.kind === 'entities') return await answerEntities(inner, resource);
     throw new TableError('InvalidInput', 'A batch reads rows.');
-  });
+  } catch (error) {
+    return refusalInBatch(context, faultOfPart(error).ofOperation(0));
+  }
 }
 
 /** Addresses in a batch name the account as the request's own does, or leave it out. */
@@ -328,14 +331,11 @@ function urlOf({ url }: Context, { target }: BatchRequest): Context['url'] {
   return parseTableUrl(target, style);
 }
 
-async function answerPart(context: Context, make: () => Promise<Answer>): Promise<Answer> {
-  try {
-    return await make();
-  } catch (error) {
-    const known = toTableError(error);
-    if (known !== error && known.status >= 500) throw error;
-    return refusalInBatch(context, known.ofOperation(0));
-  }
+/** Throws what is wrong here and not with the part: it is said of the whole request, which clients send again. */
+function faultOfPart(error: unknown): TableError {
+  const known = toTableError(error);
+  if (known !== error && known.status >= 500) throw error;
+  return known;
 }
 
 function refusalInBatch({ requestId, level }: Context, error: TableError): Answer {
@@ -357,9 +357,7 @@ async function transact(
     const rows = rowsOf(await table.write(writes, requestOf(context)), true);
     return reads.map((read, index) => toPart(partOf(context, read, rows[index])));
   } catch (error) {
-    const known = toTableError(error);
-    // What is wrong here and not with the transaction is said of the request, which clients send again.
-    if (known !== error && known.status >= 500) throw error;
+    const known = faultOfPart(error);
     // Of a transaction that failed one answer tells which operation it was, and what was wrong with it.
     const { operation = 0 } = known;
     const { headers, ...refused } = refusalInBatch(context, known.ofOperation(operation));
@@ -432,18 +430,6 @@ function checkCompany({ table, write: { keys } }: ReadWrite, { first, seen }: Co
   seen.add(keys.rowKey);
 }
 
-const REASONS: Readonly<Record<number, string>> = {
-  200: 'OK',
-  201: 'Created',
-  202: 'Accepted',
-  204: 'No Content',
-  400: 'Bad Request',
-  403: 'Forbidden',
-  404: 'Not Found',
-  409: 'Conflict',
-  412: 'Precondition Failed',
-};
-
 function toPart({ status, headers, body }: Answer): BatchAnswer {
-  return { status, reason: REASONS[status] ?? 'Error', headers, body };
+  return { status, reason: STATUS_CODES[status] ?? 'Error', headers, body };
 }

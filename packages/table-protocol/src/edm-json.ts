@@ -8,6 +8,7 @@ import {
   type EdmType,
   escapeLineBreakers,
   type FieldValue,
+  isBase64Text,
   isDateTimeText,
   isEdmType,
   isGuidText,
@@ -149,12 +150,10 @@ const DECODERS: Readonly<Record<EdmType, (value: unknown) => FieldValue | undefi
     return utc === undefined ? undefined : { type: 'DateTime', value: utc };
   },
   Guid: (value) => (isGuidText(value) ? { type: 'Guid', value } : undefined),
-  Binary: (value) => {
-    const isBase64 = typeof value === 'string' && BASE64.test(value);
-    return isBase64
+  Binary: (value) =>
+    isBase64Text(value)
       ? { type: 'Binary', value: new Uint8Array(Buffer.from(value, 'base64')) }
-      : undefined;
-  },
+      : undefined,
 };
 
 /** Returns the value that a text is beside its type, as in a column of a file; undefined for what is none. */
@@ -169,7 +168,6 @@ export function typedTextOf({ type, value }: FieldValue): string {
 }
 
 const BOOLEANS: Readonly<Record<string, boolean | undefined>> = { true: true, false: false };
-const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 function textOf(value: unknown): string | undefined {
   if (value instanceof NumberText) return value.text;
@@ -258,8 +256,6 @@ function contextOf({ level, base, table, select }: EntityFormat, suffix: string)
   return [member('odata.metadata', `${base}/$metadata#${table}${suffix}${chosen}`)];
 }
 
-const SYSTEM_PROPERTIES: ReadonlySet<string> = new Set(['PartitionKey', 'RowKey', 'Timestamp']);
-
 /** What was asked for by name and is not there is null, as the service answers (Azurite issue 2535). */
 function membersOf(entity: StoredEntity, format: EntityFormat): string[] {
   const { level, base, account, table, select } = format;
@@ -283,7 +279,7 @@ function membersOf(entity: StoredEntity, format: EntityFormat): string[] {
     if (isWanted(name)) members.push(...encodeProperty(name, value, level));
   }
   for (const name of select ?? []) {
-    const isThere = SYSTEM_PROPERTIES.has(name) || entity.properties.has(name);
+    const isThere = SYSTEM_NAMES.has(name) || entity.properties.has(name);
     if (!isThere) members.push(`${JSON.stringify(name)}:null`);
   }
   return members;

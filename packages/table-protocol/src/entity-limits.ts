@@ -1,20 +1,18 @@
 /** What the service takes, by its documentation; each excess has an error of its own. */
-import type { FieldValue } from '@tandem/core';
+import {
+  type FieldValue,
+  findKeyFault,
+  KEY_LENGTH_MAX,
+  PROPERTIES_MAX,
+  ROW_BYTES_MAX,
+  valueBytes,
+} from '@tandem/core';
 import { TableError } from './table-error.ts';
 
-/** Beside the two keys and the Timestamp. */
-const PROPERTIES_MAX = 252;
 /** In UTF-16 units. */
 const NAME_LENGTH_MAX = 255;
 /** Bounds a text in UTF-16, or bytes. */
 const VALUE_BYTES_MAX = 65_536;
-const ENTITY_BYTES_MAX = 1_048_576;
-/** In UTF-16 units, each. */
-export const KEY_LENGTH_MAX = 512;
-
-/** Control characters, and those that a path gives another meaning. */
-// oxlint-disable-next-line no-control-regex -- They are what is looked for.
-const FORBIDDEN_IN_KEY = /[/\\#?\u0000-\u001F\u007F-\u009F]/;
 
 /** Throws `KeyValueTooLarge` or `OutOfRangeInput` for a text that can be no key. */
 export function checkKey(name: string, key: string): void {
@@ -24,7 +22,7 @@ export function checkKey(name: string, key: string): void {
       `${name} has ${key.length} of ${KEY_LENGTH_MAX} characters.`,
     );
   }
-  if (FORBIDDEN_IN_KEY.test(key) || !key.isWellFormed()) {
+  if (findKeyFault(key) !== undefined) {
     throw new TableError('OutOfRangeInput', `${name} holds a character that no key may hold.`);
   }
 }
@@ -45,40 +43,16 @@ export function checkProperties(properties: ReadonlyMap<string, FieldValue>): vo
   for (const [name, value] of properties) {
     if (name.length > NAME_LENGTH_MAX) throw new TableError('PropertyNameTooLong');
     if (!isPropertyName(name)) throw new TableError('PropertyNameInvalid', `It is "${name}".`);
-    const valueBytes = valueBytesOf(value);
-    if (isOversized(value)) {
-      throw new TableError('PropertyValueTooLarge', `Property "${name}" has ${valueBytes} bytes.`);
+    const size = valueBytes(value);
+    if (size - LENGTH_BYTES > VALUE_BYTES_MAX) {
+      throw new TableError('PropertyValueTooLarge', `Property "${name}" has ${size} bytes.`);
     }
-    bytes += PROPERTY_BYTES + 2 * name.length + valueBytes;
+    bytes += PROPERTY_BYTES + 2 * name.length + size;
   }
-  if (bytes > ENTITY_BYTES_MAX) throw new TableError('EntityTooLarge', `It has ${bytes} bytes.`);
+  if (bytes > ROW_BYTES_MAX) throw new TableError('EntityTooLarge', `It has ${bytes} bytes.`);
 }
 
-/** By the service's formula: 8 bytes, twice the name's length, the value; a text and bytes have 4 of length. */
+/** Takes a property beside its name and value, by the service's formula. */
 const PROPERTY_BYTES = 8;
+/** Counts in a text and in bytes, and not against `VALUE_BYTES_MAX`. */
 const LENGTH_BYTES = 4;
-
-function isOversized(value: FieldValue): boolean {
-  const isSized = value.type === 'String' || value.type === 'Binary';
-  return isSized && valueBytesOf(value) - LENGTH_BYTES > VALUE_BYTES_MAX;
-}
-
-function valueBytesOf({ type, value }: FieldValue): number {
-  switch (type) {
-    case 'String':
-      return 2 * value.length + LENGTH_BYTES;
-    case 'Binary':
-      return value.length + LENGTH_BYTES;
-    case 'Boolean':
-      return 1;
-    case 'Int32':
-      return 4;
-    case 'Guid':
-      return 16;
-    case 'Int64':
-    case 'Double':
-    case 'DateTime':
-    default:
-      return 8;
-  }
-}

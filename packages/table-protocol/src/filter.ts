@@ -12,6 +12,7 @@
  * means that it is true.
  */
 import {
+  COMPARISONS_MAX,
   type ComparisonOperator,
   type FieldValue,
   isDateTimeText,
@@ -29,8 +30,6 @@ import { TableError } from './table-error.ts';
 export const FILTER_LENGTH_MAX = 32_768;
 /** Bounds how many parentheses and negations stand within each other. */
 export const FILTER_DEPTH_MAX = 100;
-/** As the service documents it. */
-export const FILTER_COMPARISONS_MAX = 15;
 
 type Token =
   | { readonly kind: 'word' | 'open' | 'close' | 'end'; readonly text: string }
@@ -108,8 +107,8 @@ type Operand =
 function readComparison(reader: Reader): Predicate {
   const left = readOperand(reader);
   reader.comparisons += 1;
-  if (reader.comparisons > FILTER_COMPARISONS_MAX) {
-    throw invalid(`A filter has at most ${FILTER_COMPARISONS_MAX} comparisons.`);
+  if (reader.comparisons > COMPARISONS_MAX) {
+    throw invalid(`A filter has at most ${COMPARISONS_MAX} comparisons.`);
   }
   const operator = peek(reader).text;
   if (!isOperator(operator) || peek(reader).kind !== 'word') return asBoolean(reader, left);

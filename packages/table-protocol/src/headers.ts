@@ -1,14 +1,5 @@
 import { TableError } from './table-error.ts';
 
-/**
- * Returns the entity tag of a row: its Timestamp, and behind it, where several regions wrote the row, a text of
- * their vector, since a merge can change a row without a newer stamp. It is weak, as the service's is.
- */
-export function entityTagOf(timestamp: string, suffix = ''): string {
-  const tail = suffix === '' ? '' : `~${suffix}`;
-  return `W/"datetime'${encodeURIComponent(timestamp)}'${tail}"`;
-}
-
 export type IfMatch =
   | { readonly kind: 'none' }
   | { readonly kind: 'any' }

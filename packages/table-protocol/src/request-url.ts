@@ -36,9 +36,24 @@ export interface UrlStyle {
   readonly isSecondary?: boolean;
 }
 
-const SECONDARY = '-secondary';
 /** The service's own limit of an address. */
 const URL_LENGTH_MAX = 65_536;
+
+const SECONDARY = '-secondary';
+
+/** Returns the account that a name in an address stands for: its own, or that of its read-only address. */
+export function accountNamedBy(name: string): {
+  readonly account: string;
+  readonly isSecondary: boolean;
+} {
+  const isSecondary = name.endsWith(SECONDARY);
+  return { account: isSecondary ? name.slice(0, -SECONDARY.length) : name, isSecondary };
+}
+
+/** Returns the name under which an account stands in an address: the inverse of `accountNamedBy`. */
+export function nameOfAccount(account: string, isSecondary: boolean): string {
+  return isSecondary ? account + SECONDARY : account;
+}
 
 /**
  * Reads the target of a request, unparsed: a key may hold what other parsers take for structure. Throws
@@ -57,9 +72,9 @@ export function parseTableUrl(target: string, style: UrlStyle = {}): TableUrl {
     return { account, isSecondary, resource, query, path };
   }
   const slash = path.indexOf('/', 1);
-  const named = decode(path.slice(1, slash < 0 ? undefined : slash));
-  const isSecondary = named.endsWith(SECONDARY);
-  const account = isSecondary ? named.slice(0, -SECONDARY.length) : named;
+  const { account, isSecondary } = accountNamedBy(
+    decode(path.slice(1, slash < 0 ? undefined : slash)),
+  );
   const resource = parseResource(slash < 0 ? '' : path.slice(slash + 1), account);
   return { account, isSecondary, resource, query, path };
 }

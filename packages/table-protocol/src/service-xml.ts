@@ -1,7 +1,7 @@
 /** The documents that the service speaks in XML: who a table lets in, how the service is set, how its twin is. */
 import { XMLBuilder, XMLParser, XMLValidator } from 'fast-xml-parser';
 import { readAccessTimeMs } from './shared-access.ts';
-import { TableError } from './table-error.ts';
+import { TableError, XML_DECLARATION } from './table-error.ts';
 
 /** A stored policy as a table keeps it under an id. */
 export interface SignedIdentifier {
@@ -12,7 +12,7 @@ export interface SignedIdentifier {
 }
 
 /** Bounds the policies of one table. */
-export const SIGNED_IDENTIFIERS_MAX = 5;
+const SIGNED_IDENTIFIERS_MAX = 5;
 /** In UTF-16 units. */
 const ID_LENGTH_MAX = 64;
 
@@ -24,7 +24,7 @@ export interface CorsRule {
   readonly maxAgeSeconds: number;
 }
 
-export const CORS_RULES_MAX = 5;
+const CORS_RULES_MAX = 5;
 /** Of all rules together, in UTF-16 units without their tags, as the service documents it. */
 const CORS_LENGTH_MAX = 2_048;
 
@@ -44,7 +44,6 @@ const parser = new XMLParser({
   isArray: (name) => name === 'SignedIdentifier' || name === 'CorsRule',
 });
 const builder = new XMLBuilder({ suppressEmptyNode: true });
-const DECLARATION = '<?xml version="1.0" encoding="utf-8"?>';
 
 type Node = Readonly<Record<string, unknown>>;
 
@@ -256,7 +255,7 @@ export function encodeServiceStats({ status, lastSyncTime }: GeoReplication): st
 
 /** The service begins its documents with a byte order mark. */
 function build(document: object): string {
-  return `\uFEFF${DECLARATION}${builder.build(document)}`;
+  return `\uFEFF${XML_DECLARATION}${builder.build(document)}`;
 }
 
 export interface Preflight {

@@ -5,7 +5,8 @@
  */
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { type KeyBox, type KeyRange, readInstantMs } from '@tandem/core';
+import { readInstantMs } from '@tandem/core';
+import { nameOfAccount } from './request-url.ts';
 import { TableError } from './table-error.ts';
 
 /** An account's name with the keys that sign for it; two, so that one can be changed while the other serves. */
@@ -25,7 +26,7 @@ export interface SignedRequest {
 }
 
 /** A request older or newer than this is refused, so that one that was overheard cannot be sent for ever. */
-export const DATE_WINDOW_MS = 15 * 60_000;
+const DATE_WINDOW_MS = 15 * 60_000;
 
 const AUTHORIZATION = /^(SharedKey|SharedKeyLite) ([^:\s]+):([A-Za-z0-9+/]+={0,2})$/;
 
@@ -66,7 +67,7 @@ function checkDate(date: string, nowMs: number): void {
 function resourcesOf({ path, comp }: SignedRequest, account: string): readonly string[] {
   const suffix = comp === undefined ? '' : `?comp=${comp}`;
   const own = `/${account}${path}${suffix}`;
-  const secondary = `/${account}-secondary`;
+  const secondary = `/${nameOfAccount(account, true)}`;
   if (path !== secondary && !path.startsWith(`${secondary}/`)) return [own];
   return [own, `/${account}/${account}${path.slice(secondary.length)}${suffix}`];
 }
@@ -358,15 +359,6 @@ export function isInRange(
   const isTooEarly = partitionKey === startPartition && startRow !== undefined && rowKey < startRow;
   const isTooLate = partitionKey === endPartition && endRow !== undefined && rowKey > endRow;
   return !isTooEarly && !isTooLate;
-}
-
-/** Returns the box of keys around a range; rows of its first and last partition are judged by `isInRange`. */
-export function boxOfRange({ startPartition, endPartition }: TableRange): KeyBox {
-  const partitionKey: KeyRange = {
-    ...(startPartition !== undefined && { from: { value: startPartition, isIncluded: true } }),
-    ...(endPartition !== undefined && { to: { value: endPartition, isIncluded: true } }),
-  };
-  return { partitionKey, rowKey: {} };
 }
 
 function failed(detail: string): TableError {

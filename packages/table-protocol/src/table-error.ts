@@ -151,12 +151,12 @@ export function errorJson(error: TableError, facts: AnswerFacts): string {
 /** Returns the body of an error below that level, of a signature for one. */
 export function errorXml(error: TableError, facts: AnswerFacts): string {
   const value = escapedSentenceOf(error, facts);
-  return `${DECLARATION}<error xmlns="http://schemas.microsoft.com/ado/2007/08/dataservices/metadata"><code>${error.code}</code><message xml:lang="en-US">${value}</message></error>`;
+  return `${XML_DECLARATION}<error xmlns="http://schemas.microsoft.com/ado/2007/08/dataservices/metadata"><code>${error.code}</code><message xml:lang="en-US">${value}</message></error>`;
 }
 
 /** Returns the body of an error that all services of an account have alike, of a preflight for one. */
 export function errorDocument(error: TableError, facts: AnswerFacts): string {
-  return `${DECLARATION}<Error><Code>${error.code}</Code><Message>${escapedSentenceOf(error, facts)}</Message></Error>`;
+  return `${XML_DECLARATION}<Error><Code>${error.code}</Code><Message>${escapedSentenceOf(error, facts)}</Message></Error>`;
 }
 
 function escapedSentenceOf(error: TableError, facts: AnswerFacts): string {
@@ -165,7 +165,7 @@ function escapedSentenceOf(error: TableError, facts: AnswerFacts): string {
     .replace(/[<>&]/g, (found) => XML_ESCAPES[found] ?? found);
 }
 
-const DECLARATION = '<?xml version="1.0" encoding="utf-8"?>';
+export const XML_DECLARATION = '<?xml version="1.0" encoding="utf-8"?>';
 
 /** Characters that XML 1.0 has no way to write: a sentence may quote them of a request. */
 const NO_XML = /[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu;

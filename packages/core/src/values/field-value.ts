@@ -156,6 +156,10 @@ export function isGuidText(value: unknown): value is string {
   return typeof value === 'string' && GUID.test(value);
 }
 
+export function isBase64Text(value: unknown): value is string {
+  return typeof value === 'string' && BASE64.test(value);
+}
+
 function decodeInt64(value: unknown): FieldValue | undefined {
   if (typeof value !== 'string' || !/^-?\d{1,19}$/.test(value)) return undefined;
   const parsed = BigInt(value);
@@ -169,7 +173,7 @@ function decodeDouble(value: unknown): FieldValue | undefined {
 }
 
 function decodeBinary(value: unknown): FieldValue | undefined {
-  if (typeof value !== 'string' || !BASE64.test(value)) return undefined;
+  if (!isBase64Text(value)) return undefined;
   return { type: 'Binary', value: new Uint8Array(Buffer.from(value, 'base64')) };
 }
 
