@@ -155,7 +155,10 @@ function createServer(options: AppOptions): FastifyInstance {
     },
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    rewriteUrl: ({ url = '/' }) => (paths.has(pathOf(url)) ? pathOf(url) : '/'),
+    rewriteUrl({ url = '/' }) {
+      const path = pathOf(url);
+      return paths.has(path) ? path : '/';
+    },
   });
   app.setNotFoundHandler(() => {
     throw new TableError('UnsupportedHttpVerb');

@@ -122,7 +122,8 @@ async function answerRequest(request: IncomingRequest, options: Answering): Prom
     );
   }
   const host = hostOf(request);
-  await judge(request, options);
+  const { judgeRequest } = options;
+  if (judgeRequest !== undefined) await judge(request, { tables, judgeRequest });
   const url = parseTableUrl(request.target, options.styleOf(host));
   if (request.method === 'OPTIONS') return answerPreflight(request, tables);
   const version = request.headers['x-ms-version'];
@@ -154,11 +155,11 @@ async function answerRequest(request: IncomingRequest, options: Answering): Prom
  */
 async function judge(
   { method, target, headers }: IncomingRequest,
-  { judgeRequest, tables }: Answering,
+  { judgeRequest, tables }: { readonly tables: ServedTables; readonly judgeRequest: JudgeRequest },
 ): Promise<void> {
   const rawHeaders = Object.entries(headers).flatMap(([name, value = '']) => [name, value]);
-  const verdict = judgeRequest?.({ method, target, rawHeaders });
-  if (verdict?.kind !== 'refused') return;
+  const verdict = judgeRequest({ method, target, rawHeaders });
+  if (verdict.kind !== 'refused') return;
   const { origin } = headers;
   if (verdict.part === 'origin' && origin !== undefined) {
     // A preflight is answered by the rules alone, and does nothing.

@@ -19,6 +19,7 @@ import {
 } from '@tandem/messaging';
 import type { Logger, ServiceConfig } from '@tandem/service-kit';
 import {
+  connectionOfSignedUrl,
   createAzureTableStore,
   createRetriedStore,
   type TandemConfiguration,
@@ -103,8 +104,6 @@ export function openRegionStore({
 }
 
 const ACCOUNT_URL = /^https?:\/\//i;
-/** An address with a shared access signature behind it, as the portal shows one. */
-const SIGNED_URL = /^(https?:\/\/[^?\s]+)\?(\S*\bsig=\S*)$/i;
 
 /**
  * The tables of a storage account, named by a connection string or by its URL; with a URL that
@@ -113,11 +112,8 @@ const SIGNED_URL = /^(https?:\/\/[^?\s]+)\?(\S*\bsig=\S*)$/i;
  */
 export function openStore(connection: string, timeoutMs?: number): TableStore {
   const bounds = timeoutMs === undefined ? {} : { timeoutMs };
-  const [, endpoint, signature] = SIGNED_URL.exec(connection) ?? [];
-  if (endpoint !== undefined) {
-    const connectionString = `TableEndpoint=${endpoint};SharedAccessSignature=${signature}`;
-    return createAzureTableStore({ connectionString, ...bounds });
-  }
+  const signed = connectionOfSignedUrl(connection);
+  if (signed !== undefined) return createAzureTableStore({ connectionString: signed, ...bounds });
   if (ACCOUNT_URL.test(connection)) {
     return createAzureTableStore({ accountUrl: connection, ...bounds });
   }

@@ -39,7 +39,11 @@ export {
   type SettingValue,
   seedConfiguration,
 } from './configuration/create-configuration.ts';
-export { type TandemConfiguration, tandemSettings } from './configuration/definitions.ts';
+export {
+  connectionOfSignedUrl,
+  type TandemConfiguration,
+  tandemSettings,
+} from './configuration/definitions.ts';
 export { type Peer, readPeers } from './configuration/read-peers.ts';
 export {
   currentNameOf,

@@ -14,8 +14,6 @@ import type { SourceRow, TransferRow } from './row-files.ts';
 
 const ENV_REFERENCE = /^env:([A-Za-z_][A-Za-z0-9_]*)$/;
 const ACCOUNT_URL = /^https?:\/\/[^?]+$/;
-/** An address with a shared access signature behind it, as the portal shows one. */
-const SIGNED_URL = /^(https?:\/\/[^?]+)\?(.*\bsig=.*)$/;
 
 /**
  * Returns how an account is opened: `env:NAME` names the variable that has its connection string, or its address with a
@@ -33,10 +31,6 @@ export function readAccount(given: string, { environment }: Pick<WorkIo, 'enviro
   }
   const text = readPasted(environment[variable] ?? '', `The variable ${variable}`);
   if (text === '') throw new UsageError(`The variable ${variable} is not set.`);
-  const [, endpoint, signature] = SIGNED_URL.exec(text) ?? [];
-  if (endpoint !== undefined) {
-    return `TableEndpoint=${endpoint};SharedAccessSignature=${signature}`;
-  }
   return text;
 }
 

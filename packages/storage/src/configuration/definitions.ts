@@ -94,19 +94,25 @@ const SourcesSchema = Type.Array(
   { minItems: 1, maxItems: SOURCES_MAX },
 );
 const ACCOUNT_URL = /^https?:\/\/[^?\s]+$/;
-/** An address with a shared access signature behind it, as the portal shows one. */
-const SIGNED_URL = /^(https?:\/\/[^?\s]+)\?(\S*\bsig=\S*)$/;
+const SIGNED_URL = /^(https?:\/\/[^?\s]+)\?(\S*\bsig=\S*)$/i;
 const ACCOUNT_RULE =
   'a connection string of a storage account, the address of its tables (https://…), for the identity of the environment, or ' +
   'that address with a shared access signature';
 
+/**
+ * Returns the connection string of an address with a shared access signature behind it, as the portal shows one; undefined for
+ * every other text.
+ */
+export function connectionOfSignedUrl(text: string): string | undefined {
+  const [, endpoint, signature] = SIGNED_URL.exec(text) ?? [];
+  return endpoint && `TableEndpoint=${endpoint};SharedAccessSignature=${signature}`;
+}
+
 /** Returns what a store is opened with; repeats nothing of the text. */
 function readAccount(given: string): Parsed<string> {
   if (ACCOUNT_URL.test(given)) return valueOf(given);
-  const [, endpoint, signature] = SIGNED_URL.exec(given) ?? [];
-  if (endpoint !== undefined) {
-    return valueOf(`TableEndpoint=${endpoint};SharedAccessSignature=${signature}`);
-  }
+  const signed = connectionOfSignedUrl(given);
+  if (signed !== undefined) return valueOf(signed);
   const text = tidyConnectionString(given, STORAGE_PARTS);
   const has = (name: string): boolean => (partOfConnectionString(text, name) ?? '') !== '';
   const isSigned = has('AccountKey') || has('SharedAccessSignature');
