@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { ARCHIVE_TABLE } from '@tandem/storage';
 import { wasDamaged } from '../faults/damage-rows.ts';
 import type { Ledger } from '../observe/ledger.ts';
@@ -101,8 +102,9 @@ export function watchReplays(
     if (plan?.kind !== 'replay-restore') return;
     for (const { entityId, state, difference } of plan.plan.changes) {
       if (isLoose(entityId) || !isClientsId(entityId)) continue;
+      // What looks the same in both need not have looked so between: nothing of it, then made and deleted.
+      if (!isDeepStrictEqual(least.get(entityId), most.get(entityId))) continue;
       const truth = visible(least.get(entityId));
-      if (truth !== visible(most.get(entityId))) continue;
       const isAlive = difference.regions['then']?.life === 'alive';
       const values = state === undefined || !isAlive ? 'deleted' : valuesOf(state.fields);
       if (values !== truth) {
