@@ -95,11 +95,22 @@ describe('a local process', () => {
 
   it('gets only its own variables and a few harmless ones', async () => {
     process.env['REGION_ID'] = 'stray';
-    onTestFinished(() => void delete process.env['REGION_ID']);
+    const cache = process.env['NODE_COMPILE_CACHE'];
+    const folder = await scratchFile('compiled');
+    process.env['NODE_COMPILE_CACHE'] = folder;
+    onTestFinished(() => {
+      delete process.env['REGION_ID'];
+      if (cache === undefined) delete process.env['NODE_COMPILE_CACHE'];
+      else process.env['NODE_COMPILE_CACHE'] = cache;
+    });
     const { sample } = await createSample('print-environment');
     await sample.start();
     const [line = ''] = (await readFile(sample.logFile, 'utf8')).split('\n');
-    expect(JSON.parse(line)).toMatchObject({ OWN: 'given', PATH: process.env['PATH'] });
+    expect(JSON.parse(line)).toMatchObject({
+      OWN: 'given',
+      PATH: process.env['PATH'],
+      NODE_COMPILE_CACHE: folder,
+    });
     expect(line).not.toContain('stray');
   });
 });

@@ -19,7 +19,7 @@ export interface Program {
 }
 
 // A stray PORT or LOG_LEVEL of the shell must not reach what runs here.
-const PASSED_ON = ['PATH', 'HOME', 'TMPDIR', 'TZ', 'LANG'];
+const PASSED_ON = ['PATH', 'HOME', 'TMPDIR', 'TZ', 'LANG', 'NODE_COMPILE_CACHE'];
 
 function environmentOf(program: Program): Record<string, string> {
   const passedOn = PASSED_ON.flatMap((name) => {

@@ -54,10 +54,15 @@ export function publicFolders(): readonly string[] {
   );
 }
 
-/** What runs this test may have told its own npm things that are not for every folder, and a vitest below it to be its worker. */
+/**
+ * What runs this test may have told its own npm things that are not for every folder, a vitest below it to be its worker, and
+ * every Node where the clone keeps compiled code: a folder made for a test would stay in there for good.
+ */
 export function newcomersEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^(?:npm_|VITEST|NODE_ENV$)/iu.test(name)),
+    Object.entries(process.env).filter(
+      ([name]) => !/^(?:npm_|VITEST|NODE_ENV$|NODE_COMPILE_CACHE$)/iu.test(name),
+    ),
   );
 }
 
