@@ -4,8 +4,12 @@ import { readFileSync } from 'node:fs';
 import type { TableStore } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
 import {
+  CONFIGURATION_TABLE,
+  createTableReplicationStatus,
   environmentNameOf,
+  REPLICATION_TABLE,
   readConfigurationRow,
+  readConfigurationRows,
   readSettingHistory,
   type SettingDefinition,
   tandemSettings,
@@ -245,11 +249,49 @@ describe('the settings of a release', () => {
     ]);
   });
 
-  it('stay in the environment where a release says so, and no job writes them', async () => {
-    const manifests = await renderRelease(
+  it('stay in the environment where a release says so, and its job only looks', async () => {
+    const store = createMemoryTableStore();
+    await store.createTable(CONFIGURATION_TABLE);
+    const said = await runReleaseJob(
+      store,
       { region: 'east', profile: 'production' },
-      { extraValues: IN_ENVIRONMENT },
+      'global: {settingsIn: environment, settings: {Sweep.IntervalMs: 700}}',
     );
-    expect(workloadsOf(manifests).map(({ name }) => name)).not.toContain(RELEASE_JOB);
+    expect(said).toMatch(/Sweep\.IntervalMs[ │]+700/);
+    expect(await readConfigurationRows(store)).toEqual(new Map());
   });
+
+  it.each(['table', 'environment'])(
+    'I10: are refused while a peer does not read their wire version, also where they stay in the %s',
+    async (settingsIn) => {
+      const store = createMemoryTableStore();
+      await store.createTable(REPLICATION_TABLE);
+      const nowMs = Date.now();
+      const beat = (wireVersion: number): Promise<void> =>
+        createTableReplicationStatus({ store }).beat({
+          nowMs,
+          catchingUpSinceMs: undefined,
+          hasBacklog: false,
+          peers: [
+            {
+              peer: 'west',
+              isReachable: true,
+              passedMs: nowMs,
+              reads: { heardMs: nowMs + wireVersion, wireVersion },
+            },
+          ],
+          readsWireVersion: 8,
+        });
+      const release = (): Promise<string> =>
+        runReleaseJob(
+          store,
+          { region: 'east', profile: 'production' },
+          `global: {settingsIn: ${settingsIn}, settings: {Messages.WireVersion: 8}}`,
+        );
+      await beat(7);
+      await expect(release()).rejects.toThrow('west reads up to 7');
+      await beat(8);
+      expect(await release()).toMatch(/Messages\.WireVersion[ │]+8/);
+    },
+  );
 });
