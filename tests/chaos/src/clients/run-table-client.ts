@@ -3,6 +3,7 @@ import type { TableClient } from '@azure/data-tables';
 import type { HistoryLog } from '../history/history-log.ts';
 import type { RowOperation, RowSeen, RowValues } from '../history/row-operation.ts';
 import type { Random } from '../random.ts';
+import { thinkMsMaxOf } from './run-client.ts';
 import { list, readRow, write, writeTogether } from './table-client.ts';
 
 export interface TableClientOptions {
@@ -30,7 +31,6 @@ const GROUPS_MAX = 6;
 /** What is written over leaves nothing to check at the end, so nothing is written to for ever. */
 const USES_MIN = 3;
 const USES_MAX = 16;
-const THINK_MS_MAX = 120;
 const BACK_OFF_MS_MIN = 100;
 const BACK_OFF_MS_MAX = 400;
 /** With characters that have a meaning in keys, paths and filters. */
@@ -57,7 +57,7 @@ export async function runTableClient(options: TableClientOptions): Promise<void>
     home = isTrouble ? random.pick([first, ...rest]) : options.home;
     const pauseMs = isTrouble
       ? random.between(BACK_OFF_MS_MIN, BACK_OFF_MS_MAX)
-      : random.between(0, THINK_MS_MAX);
+      : random.between(0, thinkMsMaxOf(Object.keys(tables).length));
     await delay(pauseMs, undefined, { signal }).catch(() => undefined);
   }
 }
