@@ -2,7 +2,7 @@
 import { AppError } from '@tandem/core';
 import { listen } from '@tandem/service-kit';
 import type { FastifyInstance } from 'fastify';
-import { buildApp } from './app.ts';
+import { buildApp, stopWithin } from './app.ts';
 import { describeProblem, readConfig } from './settings/read-config.ts';
 
 const STOP_DEADLINE_MS = 5000;
@@ -39,25 +39,6 @@ async function stop(app: FastifyInstance): Promise<void> {
 function fail(message: string): void {
   process.stderr.write(`${message}\n`);
   process.exitCode = 1;
-}
-
-const IDLE_CHECK_MS = 50;
-
-/**
- * Stops accepting, lets the requests under way finish and closes idle connections as they become
- * so. What is still open after `deadlineMs` is cut. Resolves to whether that was needed.
- */
-export async function stopWithin(app: FastifyInstance, deadlineMs: number): Promise<boolean> {
-  let isCut = false;
-  const idle = setInterval(() => app.server.closeIdleConnections(), IDLE_CHECK_MS);
-  const cut = setTimeout(() => {
-    isCut = true;
-    app.server.closeAllConnections();
-  }, deadlineMs);
-  await app.close();
-  clearInterval(idle);
-  clearTimeout(cut);
-  return isCut;
 }
 
 await main();

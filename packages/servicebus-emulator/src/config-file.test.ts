@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { readConfigFile } from './main.ts';
+import { decodeText, readConfigFile } from './config-file.ts';
 
 const file = (namespace: object) =>
   JSON.stringify({ UserConfig: { Namespaces: [{ Name: 'sbemulatorns', ...namespace }] } });
@@ -65,4 +65,20 @@ describe('a Config.json', () => {
       problem: expect.stringContaining(reason) as string,
     });
   });
+});
+
+describe('a file of a flag', () => {
+  const text = '{"UserConfig":"Zoë"}\r\n';
+
+  it.each([
+    ['UTF-8', Buffer.from(text)],
+    ['UTF-8 with a mark', Buffer.from(`\uFEFF${text}`)],
+    ['UTF-16, little end first', Buffer.from(`\uFEFF${text}`, 'utf16le')],
+    ['UTF-16, big end first', Buffer.from(`\uFEFF${text}`, 'utf16le').swap16()],
+  ])('B8: is read as it was saved: %s', (_, bytes) => expect(decodeText(bytes)).toBe(text));
+
+  it.each([
+    ['UTF-16 without a mark', Buffer.from(text, 'utf16le')],
+    ['Latin 1', Buffer.from(text, 'latin1')],
+  ])('B8: is no text in %s', (_, bytes) => expect(decodeText(bytes)).toBeUndefined());
 });

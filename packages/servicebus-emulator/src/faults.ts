@@ -84,6 +84,18 @@ export function createFaults(): Faults {
   };
 }
 
+/**
+ * Returns what a request asks for; undefined for what is no address. The path of one may begin with several slashes, where a URL
+ * would have a host, and stays a path.
+ */
+export function readTarget(
+  { url = '/' }: Pick<IncomingMessage, 'url'>,
+  baseUrl = 'http://localhost',
+): URL | undefined {
+  const address = url.startsWith('/') ? `${baseUrl}${url.replace(/^\/+/, '/')}` : url;
+  return URL.canParse(address, baseUrl) ? new URL(address, baseUrl) : undefined;
+}
+
 /** Zones in which no page of a stranger can stand: of this machine, of containers and clusters, of the service. */
 const OWN_ZONES = [
   '.localhost',

@@ -1,14 +1,8 @@
 #!/usr/bin/env node
 import './require-node.ts';
 import { readFile } from 'node:fs/promises';
-import { readQueueDescription } from './admin/queue-description.ts';
-import {
-  createEmulator,
-  type Emulator,
-  type EmulatorOptions,
-  type NamespaceSeed,
-  type QueueSeed,
-} from './create-emulator.ts';
+import { decodeText, readConfigFile } from './config-file.ts';
+import { createEmulator, type Emulator, type EmulatorOptions } from './create-emulator.ts';
 import type { TlsIdentity } from './port-server.ts';
 import { type Flags, readFlags, USAGE } from './read-flags.ts';
 
@@ -40,7 +34,8 @@ function explain(error: unknown, flags: Flags): string {
 
 async function readText(flag: string, path: string): Promise<string> {
   try {
-    return await readFile(path, 'utf8');
+    const text = decodeText(await readFile(path));
+    return text ?? exitWith(`The file of ${flag} is not in UTF-8: save ${path} as that.`);
   } catch (error) {
     return exitWith(`The file of ${flag} cannot be read: ${(error as Error).message}`);
   }
@@ -96,74 +91,6 @@ async function main(): Promise<void> {
   const { amqpPort, adminPort, controlPort, connectionString, adminConnectionString } = emulator;
   const facts = { amqpPort, adminPort, controlPort, connectionString, adminConnectionString };
   process.stdout.write(`${JSON.stringify({ event: 'ready', ...facts })}\n`);
-}
-
-type ConfigResult =
-  /** The first namespace has the queues; the others are named. */
-  | {
-      readonly kind: 'read';
-      readonly queues: readonly QueueSeed[];
-      readonly namespaces: readonly NamespaceSeed[];
-    }
-  | { readonly kind: 'invalid'; readonly problem: string };
-
-type Json = Readonly<Record<string, unknown>>;
-
-const invalid = (problem: string): ConfigResult => ({ kind: 'invalid', problem });
-
-function isMap(value: unknown): value is Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function listOf(map: Json, name: string): readonly unknown[] {
-  const value = map[name];
-  return Array.isArray(value) ? value : [];
-}
-
-function readQueue(entry: unknown): QueueSeed | string {
-  if (!isMap(entry) || typeof entry['Name'] !== 'string') return 'A queue has no Name';
-  const properties = isMap(entry['Properties']) ? entry['Properties'] : {};
-  const fields = Object.entries(properties).map(([name, value]) => [name, String(value)]);
-  const read = readQueueDescription(Object.fromEntries(fields) as Record<string, string>);
-  if (read.kind === 'refused') return `Queue '${entry['Name']}': ${read.problem}`;
-  return { name: entry['Name'], ...read.properties };
-}
-
-function readNamespace(entry: Json): NamespaceSeed | string {
-  if (typeof entry['Name'] !== 'string') return 'A namespace has no Name';
-  if (listOf(entry, 'Topics').length > 0) {
-    return 'The emulator has no topics: remove Topics from the file';
-  }
-  const queues: QueueSeed[] = [];
-  for (const item of listOf(entry, 'Queues')) {
-    const queue = readQueue(item);
-    if (typeof queue === 'string') return queue;
-    queues.push(queue);
-  }
-  return { name: entry['Name'], queues };
-}
-
-/** Reads the queues of a Config.json as the official emulator takes it: UserConfig.Namespaces. */
-export function readConfigFile(text: string): ConfigResult {
-  let document: unknown;
-  try {
-    document = JSON.parse(text);
-  } catch (error) {
-    if (error instanceof SyntaxError) return invalid(`The file is no JSON: ${error.message}`);
-    throw error;
-  }
-  const user = isMap(document) ? document['UserConfig'] : undefined;
-  if (!isMap(user)) return invalid('The file has no UserConfig');
-  const entries = listOf(user, 'Namespaces').filter(isMap);
-  const seeds: NamespaceSeed[] = [];
-  for (const entry of entries) {
-    const seed = readNamespace(entry);
-    if (typeof seed === 'string') return invalid(seed);
-    seeds.push(seed);
-  }
-  const [first, ...namespaces] = seeds;
-  if (first === undefined) return invalid('UserConfig.Namespaces must hold a namespace');
-  return { kind: 'read', queues: first.queues ?? [], namespaces };
 }
 
 await main();

@@ -1,6 +1,5 @@
 import { expect, onTestFinished } from 'vitest';
-import { buildApp } from '../app.ts';
-import { stopWithin } from '../main.ts';
+import { buildApp, stopWithin } from '../app.ts';
 import type { EndpointAddress } from '../monitoring/profile.ts';
 import type { ResolveName } from '../monitoring/profile-monitor.ts';
 import type { TrafficManagerConfig } from '../settings/read-config.ts';

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import { createWebSockets } from '../amqp/amqp-server.ts';
 import { assertNever } from '../assert-never.ts';
 import type { Clock } from '../clock.ts';
-import { findPageFault } from '../faults.ts';
+import { findPageFault, readTarget } from '../faults.ts';
 import { accessRulesOf, type Tenant, tenantOf } from '../namespace.ts';
 import { createMessagePage, isMessagePage, type MessagePage } from '../page/message-page.ts';
 import { createPortServer, type TlsIdentity } from '../port-server.ts';
@@ -77,7 +77,8 @@ async function readBody(message: IncomingMessage): Promise<string | undefined> {
     if (bytes > BODY_BYTES_MAX) return undefined;
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  // It takes a byte order mark away.
+  return new TextDecoder().decode(Buffer.concat(chunks));
 }
 
 function decodePath(pathname: string): string | undefined {
@@ -103,11 +104,12 @@ async function respond(
   const { host = 'localhost' } = message.headers;
   const baseUrl = `${'encrypted' in message.socket ? 'https' : 'http'}://${host}`;
   const { namespace, name: namespaceName } = tenantOf(tenants, host);
-  const url = new URL(message.url ?? '/', baseUrl);
-  if (url.pathname === '/health') return HEALTHY;
+  const url = readTarget(message, baseUrl);
+  if (url?.pathname === '/health') return HEALTHY;
   const nowMs = clock.nowMs();
-  const path = decodePath(url.pathname);
-  if (path === undefined) return failure(400, 'The address is malformed. SubCode=40000.');
+  const path = url && decodePath(url.pathname);
+  if (url === undefined || path === undefined)
+    return failure(400, 'The address is malformed. SubCode=40000.');
   if (accessRules !== undefined) {
     const rules = [...accessRules, ...accessRulesOf(namespace, path).rules];
     const verdict = verifySignature(message.headers.authorization ?? '', { rules, nowMs });

@@ -6,6 +6,7 @@ import {
   type FaultyOperation,
   findPageFault,
   type NextFailure,
+  readTarget,
 } from '../faults.ts';
 import type { Tenant } from '../namespace.ts';
 
@@ -152,7 +153,8 @@ async function readBody(message: IncomingMessage): Promise<Body> {
   }
   if (bytes === 0) return {};
   try {
-    const body: unknown = JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    // It takes a byte order mark away.
+    const body: unknown = JSON.parse(new TextDecoder().decode(Buffer.concat(chunks)));
     if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Body;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
@@ -163,7 +165,9 @@ async function readBody(message: IncomingMessage): Promise<Body> {
 async function respond(message: IncomingMessage, options: ControlServerOptions): Promise<Answer> {
   const fault = findPageFault(message, options.allowedHosts);
   if (fault !== undefined) return { status: 403, problem: fault };
-  const { pathname, searchParams } = new URL(message.url ?? '/', 'http://localhost');
+  const target = readTarget(message);
+  if (target === undefined) return { status: 400, problem: 'The address is malformed' };
+  const { pathname, searchParams } = target;
   const control = options.find(searchParams.get('namespace') ?? undefined);
   if (control === undefined) return { status: 404, problem: 'There is no such namespace' };
   if (message.method !== 'POST') return { status: 405, problem: 'Faults are asked for by POST' };

@@ -159,16 +159,57 @@ describe('faults over HTTP', () => {
   });
 });
 
-describe('G1: a page in a browser', () => {
-  /** Exactly these headers, which fetch would not send. */
-  const post = async (port: number, headers: Record<string, string>, path = '/queues/q/pause') => {
-    const outgoing = request({ port, host: '127.0.0.1', method: 'POST', path, headers });
-    outgoing.end();
-    const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
-    response.resume();
-    return response.statusCode;
-  };
+/** Exactly these headers and this target, which fetch would not send. */
+async function post(
+  port: number,
+  headers: Record<string, string>,
+  path = '/queues/q/pause',
+): Promise<number | undefined> {
+  const outgoing = request({ port, host: '127.0.0.1', method: 'POST', path, headers });
+  outgoing.end();
+  const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
+  response.resume();
+  return response.statusCode;
+}
 
+describe('a target as clients write it', () => {
+  it.each([
+    ['//queues/q/pause', 204],
+    ['///connections/drop', 204],
+    ['http://localhost:1/queues/q/resume', 204],
+    ['//', 404],
+    ['//[/queues/q/pause', 404],
+    ['/queues//q/pause', 404],
+    ['http://[::1', 403],
+    ['http://x:y/queues/q/pause', 403],
+    ['http://localhost:99999/', 400],
+  ])('is answered by control: %s', async (path, status) => {
+    expect(await post(sdk.emulator.controlPort ?? 0, {}, path)).toBe(status);
+  });
+
+  it.each([
+    ['//q', 404],
+    ['//health', 200],
+    ['//', 404],
+    ['http://localhost:99999/', 400],
+  ])('is answered by administration: %s', async (path, status) => {
+    expect(await post(sdk.emulator.adminPort, {}, path)).toBe(status);
+  });
+
+  it('may come with a host that is none, where tokens are verified', async () => {
+    const emulator = await createEmulator({ sharedAccessKey: { name: 'k', key: 'secret' } });
+    expect(await post(emulator.adminPort, { host: 'a b' }, '/q')).toBe(400);
+    await emulator.close();
+  });
+
+  it('B8: and a body that begins with a byte order mark', async () => {
+    const address = `http://127.0.0.1:${sdk.emulator.controlPort}/queues/q/duplicate`;
+    const body = '\uFEFF{"count":0}\r\n';
+    expect((await fetch(address, { method: 'POST', body })).status).toBe(204);
+  });
+});
+
+describe('G1: a page in a browser', () => {
   it.each([
     [{ origin: 'http://evil.example' }],
     [{ origin: 'null' }],
