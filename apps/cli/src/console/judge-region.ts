@@ -21,6 +21,8 @@ export interface Problem {
 export interface RiskFigure {
   readonly lost: number;
   readonly delayed: number;
+  /** Counts by peer the acknowledged writes that the peer does not have, as far as anybody can tell. */
+  readonly missing: Readonly<Record<string, number>>;
   /** Rows of its outbox that nobody can read: what they hold would be lost too. */
   readonly unreadable: number;
   /** Peers that could not be asked, and may have more than is said. */
@@ -44,8 +46,6 @@ export interface RegionView {
   readonly risk: Dated<RiskFigure> | undefined;
   /** Why what is at risk cannot be told now. */
   readonly riskUnknown: Dated<Problem> | undefined;
-  /** Change sets that its replicator sent on since it started; undefined where none says. */
-  readonly relayed: Dated<number> | undefined;
   /** What its replicator was when it last said so. */
   readonly build: Dated<Build> | undefined;
   /** Which messages the region writes. */

@@ -3,7 +3,7 @@
  * hangs delays no other; what was known of one that no longer answers stays, with its age. Pages read what is here
  * and never ask a region themselves to be drawn.
  */
-import { AppError, type Clock } from '@tandem/core';
+import { AppError, type Clock, type DirectionStatus } from '@tandem/core';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { readTrafficManager, type TrafficManagerSight } from '../drill/drill-over-http.ts';
@@ -119,17 +119,13 @@ async function survey({ name, openSession, onFault, clock, known }: Look): Promi
 async function askReplicator({ name, openSession, onFault, clock }: Look): Promise<ViewPart> {
   try {
     const status = await readReplicator((await openSession().entry(name)).replicator);
-    if (status === undefined) return { relayed: undefined };
-    const atMs = clock.nowMs();
-    const { sinceStart, build } = status;
-    return {
-      relayed: { value: sinceStart.relayed, atMs },
-      // One of an older build that says nothing of it is no longer what was said before.
-      build: build === undefined ? undefined : { value: build, atMs },
-    };
+    if (status === undefined) return {};
+    const { build } = status;
+    // One of an older build that says nothing of it is no longer what was said before.
+    return { build: build === undefined ? undefined : { value: build, atMs: clock.nowMs() } };
   } catch (error) {
     problemOf(error, onFault);
-    return { relayed: undefined };
+    return {};
   }
 }
 
@@ -154,7 +150,6 @@ function blankView(name: string): RegionView {
     unseen: undefined,
     risk: undefined,
     riskUnknown: undefined,
-    relayed: undefined,
     build: undefined,
     wireVersion: undefined,
   };
@@ -181,21 +176,29 @@ function problemOf(error: unknown, onFault: (error: unknown) => void): Problem {
 async function surveyAll(session: Session, name: string): Promise<RiskFigure> {
   const outOfReach = new Set<string>();
   const figure = { lost: 0, delayed: 0, unreadable: 0 };
+  const missing: Record<string, number> = {};
   for (const kind of KINDS) {
     const about = session.of(kind);
     // A region of an older build has no rows of some kinds.
     if (kind !== KINDS[0] && (await about.openAsIs(name)).bucketCount === 0) continue;
     const survey = await surveyRegion(about, { name });
-    for (const { fate } of survey.writes) figure[fate] += 1;
+    for (const { fate, places } of survey.writes) {
+      figure[fate] += 1;
+      for (const [peer, place] of Object.entries(places)) {
+        if (LACKING.includes(place)) missing[peer] = (missing[peer] ?? 0) + 1;
+      }
+    }
     figure.unreadable += survey.unreadable.length;
     for (const peer of survey.outOfReach) outOfReach.add(peer);
   }
-  return { ...figure, outOfReach: [...outOfReach] };
+  return { ...figure, missing, outOfReach: [...outOfReach] };
 }
+
+/** Of a peer that cannot be asked nothing is assumed. */
+const LACKING: readonly string[] = ['nowhere', 'not-known'];
 
 const REPLICATOR_TIMEOUT_MS = 5_000;
 const replicatorSchema = Type.Object({
-  sinceStart: Type.Object({ relayed: Type.Integer({ minimum: 0 }) }),
   build: Type.Optional(
     Type.Object({
       version: Type.String({ maxLength: 100 }),
@@ -205,7 +208,7 @@ const replicatorSchema = Type.Object({
 });
 const checkReplicator = Compile(replicatorSchema);
 
-/** Asks a replicator what it is and how many change sets it has sent on; undefined where it does not say. */
+/** Asks a replicator what it is; undefined where it does not say. */
 async function readReplicator(
   replicator: string | undefined,
 ): Promise<Static<typeof replicatorSchema> | undefined> {
@@ -216,7 +219,7 @@ async function readReplicator(
     const status: unknown = await response.json();
     return checkReplicator.Check(status) ? status : undefined;
   } catch {
-    // It is down, or something else answers there: the plot has a gap.
+    // It is down, or something else answers there: what it was keeps its age.
     return undefined;
   }
 }
@@ -252,30 +255,34 @@ const MS_PER_S = 1_000;
 function createPlotRing(names: readonly string[]): PlotRing {
   const samples: Sample[] = [];
   const counts = new Map<string, Count>();
+  const directions = names.flatMap((from) =>
+    names.flatMap((to) => (to === from ? [] : [arrow(from, to)])),
+  );
 
-  const labels: Readonly<Record<PlotName, readonly string[]>> = {
-    lag: directionsOf(names),
-    outbox: directionsOf(names),
-    writes: names,
-    risk: names,
+  const countRate = (direction: string, value: number | undefined, atMs: number) => {
+    const count = value === undefined ? undefined : countOn(counts.get(direction), { value, atMs });
+    if (count === undefined) counts.delete(direction);
+    else counts.set(direction, count);
+    return count?.rate;
   };
   return {
     add(nowMs, regions, freshMsMax) {
-      const fresh = <T>(figure: Dated<T> | undefined): T | undefined =>
-        figure !== undefined && nowMs - figure.atMs <= freshMsMax ? figure.value : undefined;
+      const fresh = <T>(figure: Dated<T> | undefined): Dated<T> | undefined =>
+        figure !== undefined && nowMs - figure.atMs <= freshMsMax ? figure : undefined;
       const values = new Map<string, number>();
-      for (const region of regions) {
-        const status = fresh(region.status);
-        for (const { peer, lagMs, owedAgeMs } of status?.directions ?? []) {
-          if (lagMs !== undefined) values.set(`lag ${arrow(peer, region.name)}`, lagMs / MS_PER_S);
-          values.set(`outbox ${arrow(region.name, peer)}`, (owedAgeMs ?? 0) / MS_PER_S);
+      const set = (plot: PlotName, direction: string, value: number | undefined): void => {
+        if (value !== undefined) values.set(`${plot} ${direction}`, value);
+      };
+      for (const view of regions) {
+        const [status, risk] = [fresh(view.status), fresh(view.risk)];
+        for (const peer of names.filter((one) => one !== view.name)) {
+          const [into, outOf] = [arrow(peer, view.name), arrow(view.name, peer)];
+          const told = status?.value.directions.find((one) => one.peer === peer);
+          set('lag', into, told?.lagMs && told.lagMs / MS_PER_S);
+          set('outbox', outOf, told && oldestS(told));
+          set('writes', into, countRate(into, told?.appliedSets, status?.atMs ?? nowMs));
+          set('risk', outOf, risk && (risk.value.missing[peer] ?? 0) + risk.value.unreadable);
         }
-        const risk = fresh(region.risk);
-        if (risk !== undefined) values.set(`risk ${region.name}`, risk.lost + risk.unreadable);
-        if (region.relayed === undefined) counts.delete(region.name);
-        else counts.set(region.name, countOn(counts.get(region.name), region.relayed));
-        const rate = counts.get(region.name)?.rate;
-        if (rate !== undefined) values.set(`writes ${region.name}`, rate);
       }
       samples.push({ atMs: nowMs, values });
       while (samples.length > SAMPLES_MAX || nowMs - (samples[0]?.atMs ?? nowMs) > SPAN_MS) {
@@ -284,24 +291,26 @@ function createPlotRing(names: readonly string[]): PlotRing {
     },
     times: () => samples.map(({ atMs }) => atMs / MS_PER_S),
     series: (plot) =>
-      labels[plot].map((label) => ({
+      directions.map((label) => ({
         label,
         values: samples.map(({ values }) => values.get(`${plot} ${label}`) ?? null),
       })),
   };
 }
 
-function directionsOf(names: readonly string[]): readonly string[] {
-  return names.flatMap((from) => names.flatMap((to) => (to === from ? [] : [arrow(from, to)])));
-}
-
 function arrow(from: string, to: string): string {
   return `${from} → ${to}`;
 }
 
+/** Returns undefined where something is owed of which nobody can say how old it is: that is not nothing. */
+function oldestS({ owedAgeMs, owedUndated }: DirectionStatus): number | undefined {
+  if (owedAgeMs === undefined) return owedUndated > 0 ? undefined : 0;
+  return owedAgeMs / MS_PER_S;
+}
+
 interface Count {
   readonly last: Dated<number>;
-  /** How many a second; undefined until there are two counts, and where a restart began the count anew. */
+  /** How many a second; undefined until there are two counts, and where the count began anew. */
   readonly rate: number | undefined;
 }
 

@@ -4,7 +4,13 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { CATALOG_BUCKET_COUNT, catalogKind, type TableStore } from '@tandem/core';
+import {
+  CATALOG_BUCKET_COUNT,
+  catalogKind,
+  type Heartbeat,
+  type PeerProgress,
+  type TableStore,
+} from '@tandem/core';
 import { recordBucketCount } from '@tandem/storage';
 import { afterAll } from 'vitest';
 import { createLinkAccess } from '../console/access.ts';
@@ -205,6 +211,27 @@ export async function openConsole(
     },
     look: () => drive(watch.look()),
   };
+}
+
+/** Beats each second for the replicators of both regions, until it is told to stop. */
+export function keepBeating(
+  { regions }: CliHarness,
+  { signal, beatOf }: { readonly signal: AbortSignal; readonly beatOf: (own: string) => OwnBeat },
+): void {
+  void (async () => {
+    while (!signal.aborted) {
+      for (const own of ['east', 'west'] as const) {
+        const common = { catchingUpSinceMs: undefined, hasBacklog: false };
+        const { peer, ...beat } = beatOf(own);
+        await regions[own].status.beat({ ...common, ...beat, peers: [peer] });
+      }
+      await regions.clock.sleep(1_000);
+    }
+  })();
+}
+
+interface OwnBeat extends Pick<Heartbeat, 'nowMs' | 'appliedSets'> {
+  readonly peer: PeerProgress;
 }
 
 /** Gives all regions a catalogue, and one of them a table of clients. */

@@ -1,11 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { TransientError } from '../errors.ts';
 import { createVirtualClock } from '../memory/virtual-clock.ts';
+import type { ChangeSet } from '../model/change-set.ts';
 import type { ReplicationProgress } from '../model/progress.ts';
 import type { OldestMessage } from '../ports/change-receiver.ts';
 import type { Heartbeat } from '../ports/replication-status.ts';
+import { formatStamp } from '../time/stamp.ts';
 import { NEWEST_WIRE_VERSION } from '../wire/versions.ts';
-import { createHeartbeatWriter } from './heartbeat.ts';
+import { createAppliedCount, createHeartbeatWriter } from './heartbeat.ts';
 import { createWatermarkTracker } from './watermark-tracker.ts';
 
 const START_MS = Date.UTC(2026, 0, 1);
@@ -20,6 +22,7 @@ function setUp() {
   const state = {
     oldest: async (): Promise<OldestMessage | undefined> => undefined,
     stored: undefined as ReplicationProgress | undefined,
+    isStoreDown: false,
   };
   const tracker = createWatermarkTracker({
     clock,
@@ -27,6 +30,7 @@ function setUp() {
     driftMsMax: DRIFT_MS,
     onRefused: (_, why) => expect.fail(why),
   });
+  const applied = createAppliedCount();
   const writer = createHeartbeatWriter({
     clock,
     receiver: {
@@ -49,7 +53,10 @@ function setUp() {
     ],
     status: {
       read: async () => state.stored,
-      beat: async (heartbeat) => void beats.push(heartbeat),
+      async beat(heartbeat) {
+        if (state.isStoreDown) throw DOWN;
+        beats.push(heartbeat);
+      },
     },
     tracker,
     settings: {
@@ -59,6 +66,7 @@ function setUp() {
       driftMsMax: DRIFT_MS,
     },
     notices: { current: () => [] },
+    applied,
   });
   /** What is written a second later. */
   const beat = async (): Promise<Heartbeat> => {
@@ -70,12 +78,30 @@ function setUp() {
   };
   const hear = (sequenceNumber: bigint, more: { appliedMs?: number; soundMs?: number } = {}) =>
     tracker.note({ from: 'west', sequenceNumber, timeMs: clock.nowMs(), ...more });
-  return { clock, state, writer, tracker, beat, hear };
+  return { clock, state, applied, writer, tracker, beat, hear };
 }
 
 describe('the heartbeat that a replicator writes', () => {
   test('says which messages its build reads, for who wants to write newer ones', async () => {
     expect(await setUp().beat()).toMatchObject({ readsWireVersion: NEWEST_WIRE_VERSION });
+  });
+
+  test('counts by origin what was applied since the last beat that was written', async () => {
+    const { state, applied, beat } = setUp();
+    const [east, west] = ['east', 'west'].map((region): ChangeSet => {
+      const stamp = formatStamp({ timeMs: START_MS, counter: 0, region, writer: 'w' });
+      return { stamp, entityKind: 'Customers', bucket: '00', changes: [] };
+    });
+    if (east === undefined || west === undefined) return;
+    applied.note([west, east, west]);
+    expect((await beat()).appliedSets).toEqual(new Map(Object.entries({ west: 2, east: 1 })));
+    applied.note([west]);
+    state.isStoreDown = true;
+    await expect(beat()).rejects.toBe(DOWN);
+    applied.note([west]);
+    state.isStoreDown = false;
+    expect((await beat()).appliedSets?.get('west')).toBe(2);
+    expect((await beat()).appliedSets?.get('west')).toBe(0);
   });
 
   test('I14: begins with catching up, and ends that when every peer was heard', async () => {

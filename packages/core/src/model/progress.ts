@@ -13,6 +13,11 @@ export interface PeerProgress {
   readonly soundMs?: number;
   /** Is what its newest watermark says that it reads; an earlier build of this region does not keep that. */
   readonly reads?: PeerReads;
+  /**
+   * Counts the change sets of the peer that this region's replicators applied since they count, one that came twice
+   * twice; an earlier build does not say.
+   */
+  readonly appliedSets?: number;
   /** Says that the peer's queue accepted something from us lately. */
   readonly isReachable: boolean;
 }

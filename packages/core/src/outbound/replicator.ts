@@ -1,5 +1,10 @@
 import { createNotices, type Notices } from '../arrival/notices.ts';
-import { createHeartbeatWriter } from '../inbound/heartbeat.ts';
+import type { Applier } from '../inbound/apply-change-sets.ts';
+import {
+  type AppliedCount,
+  createAppliedCount,
+  createHeartbeatWriter,
+} from '../inbound/heartbeat.ts';
 import { createInbound, type InboundOptions } from '../inbound/inbound.ts';
 import {
   type AppliedClaim,
@@ -57,15 +62,15 @@ export interface Replicator {
 }
 
 export function createReplicator(options: ReplicatorOptions): Replicator {
-  const { clock, receiver, links, status } = options;
+  const { clock, receiver, links } = options;
   const { notices = createNotices({ clock }), readiness: settings } = options;
   const tracker = createTracker(options, notices);
-  const told = { notices, overriddenSettings: options.overriddenSettings };
-  const written = { clock, receiver, links, status, tracker, settings, ...told };
-  const heartbeat = createHeartbeatWriter(written);
+  const applied = createAppliedCount();
+  const heartbeat = createHeartbeatWriter({ ...options, notices, tracker, settings, applied });
 
   const inbound = createInbound({
     ...options.inbound,
+    applier: tellApplied(options.inbound.applier, applied),
     notices,
     clock,
     receiver,
@@ -120,6 +125,19 @@ export function createReplicator(options: ReplicatorOptions): Replicator {
     drain: () => inbound.drain(),
     beatOnce: () => heartbeat.beatOnce(),
     interrupt: () => heartbeat.interrupt(),
+  };
+}
+
+/** Tells which sets were applied, each time that one was. */
+function tellApplied(applier: Applier, applied: AppliedCount): Applier {
+  return {
+    ...applier,
+    async apply(sets, onMerged) {
+      const results = await applier.apply(sets, onMerged);
+      const isApplied = (key: string) => results.has(key) && results.get(key) === undefined;
+      applied.note(sets.filter(({ key }) => isApplied(key)).map(({ set }) => set));
+      return results;
+    },
   };
 }
 

@@ -11,6 +11,8 @@ export interface Heartbeat {
   readonly readsWireVersion?: number;
   /** Names the settings that the environment of the writer overrides. */
   readonly overriddenSettings?: readonly string[];
+  /** Counts by origin the change sets that the writer applied since its last beat; each is added to the peer's count. */
+  readonly appliedSets?: ReadonlyMap<string, number>;
   /** Says how far ahead of `nowMs` a stored claim may be and be kept; `CLAIM_AHEAD_MS_MAX` by default. */
   readonly driftMsMax?: number | undefined;
 }

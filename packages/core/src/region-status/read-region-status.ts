@@ -59,6 +59,8 @@ export interface DirectionStatus {
   /** Counts those of `owedChanges` of which nobody can say how old they are. */
   readonly owedUndated: number;
   readonly isReachable: boolean | undefined;
+  /** Counts the change sets of the peer that were applied here; undefined where no replicator says so. */
+  readonly appliedSets?: number | undefined;
 }
 
 export interface RegionStatus {
@@ -164,6 +166,7 @@ function directionOf(peer: string, { progress, depth, own }: Known): DirectionSt
     owedAgeMs: age(owed?.oldestMs),
     owedUndated: owed?.undated ?? 0,
     isReachable: heard?.isReachable,
+    appliedSets: heard?.appliedSets,
   };
 }
 

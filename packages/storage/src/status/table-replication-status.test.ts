@@ -44,6 +44,25 @@ describe('the heartbeat of a region', () => {
     });
   });
 
+  test('adds up what several replicators have applied of a peer, and keeps it while one says nothing of it', async () => {
+    const { status, beat } = await setUp();
+    const countOf = async (): Promise<number | undefined> =>
+      (await status.read())?.peers[0]?.appliedSets;
+    await beat(NOW_MS);
+    expect(await countOf()).toBeUndefined();
+    await beat(NOW_MS, { appliedSets: new Map() });
+    expect(await countOf()).toBe(0);
+    await beat(NOW_MS, { appliedSets: new Map([['west', 7]]) });
+    await beat(NOW_MS, {
+      appliedSets: new Map([
+        ['west', 2],
+        ['a stranger', 9],
+      ]),
+    });
+    await beat(NOW_MS);
+    expect(await countOf()).toBe(9);
+  });
+
   test('says what the build reads that wrote last, and of one that does not say so nothing', async () => {
     const { status, beat } = await setUp();
     await beat(NOW_MS, { readsWireVersion: 8 });

@@ -38,6 +38,7 @@ const checkProgress = Compile(
             wireVersion: Type.Optional(Type.Integer({ minimum: 1 })),
           }),
         ),
+        appliedSets: Type.Optional(Type.Integer({ minimum: 0 })),
         isReachable: Type.Boolean(),
       }),
     ),
@@ -85,7 +86,7 @@ export function createTableReplicationStatus(options: {
 /**
  * Keeps the newest watermark of each peer, for each of several replicators sees some of them, unless it is of a
  * time that the writer's clock does not believe: a row that a wrong clock has written ends with the next beat
- * (I16).
+ * (I16). What each of them applied is added up.
  */
 function combine(stored: ReplicationProgress | undefined, beat: Heartbeat): ReplicationProgress {
   const clock = { nowMs: beat.nowMs, driftMsMax: beat.driftMsMax ?? CLAIM_AHEAD_MS_MAX };
@@ -96,6 +97,7 @@ function combine(stored: ReplicationProgress | undefined, beat: Heartbeat): Repl
     const allAppliedMs = newestMs(before?.allAppliedMs, own.allAppliedMs);
     const soundMs = newestMs(before?.soundMs, own.soundMs);
     const reads = newestReads(before?.reads, own.reads);
+    const appliedSets = (before?.appliedSets ?? 0) + (beat.appliedSets?.get(own.peer) ?? 0);
     return {
       ...own,
       passedMs: newestMs(before?.passedMs, own.passedMs),
@@ -103,6 +105,9 @@ function combine(stored: ReplicationProgress | undefined, beat: Heartbeat): Repl
       ...(allAppliedMs === undefined ? {} : { allAppliedMs }),
       ...(soundMs === undefined ? {} : { soundMs }),
       ...(reads === undefined ? {} : { reads }),
+      ...(beat.appliedSets === undefined && before?.appliedSets === undefined
+        ? {}
+        : { appliedSets }),
     };
   });
   const spokeMs = stored?.heartbeatMs ?? 0;

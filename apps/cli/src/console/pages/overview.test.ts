@@ -12,7 +12,12 @@ import { MEMORY_BUCKET_COUNT } from '@tandem/storage/testing';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Io } from '../../io.ts';
 import { type CliHarness, createCliHarness } from '../../testing/cli-harness.ts';
-import { createGate, type OpenedConsole, openConsole } from '../../testing/open-console.ts';
+import {
+  createGate,
+  keepBeating,
+  type OpenedConsole,
+  openConsole,
+} from '../../testing/open-console.ts';
 import { ageText } from '../layout.ts';
 
 const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';
@@ -95,7 +100,7 @@ describe('the first screen', () => {
     const { regions } = harness;
     const build = { version: '1.2.3<b>', wireVersionMax: 9 };
     const server = createServer((_request, response) => {
-      response.end(JSON.stringify({ sinceStart: { relayed: 1 }, build }));
+      response.end(JSON.stringify({ build }));
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -302,35 +307,35 @@ async function createTelling() {
 }
 
 /** Beats for both replicators until the test ends, that of east with a clock that is ahead. */
-function keepBeating({ regions }: CliHarness): void {
+function beatUntilOver(harness: CliHarness, applied: Map<string, number>): void {
+  const { clock } = harness.regions;
   const over = new AbortController();
   onTestFinished(() => over.abort());
-  const beginMs = regions.clock.nowMs();
-  void (async () => {
-    while (!over.signal.aborted) {
-      for (const [own, peer, aheadMs] of [
-        ['east', 'west', AHEAD_MS],
-        ['west', 'east', 0],
-      ] as const) {
-        await regions[own].status.beat({
-          nowMs: regions.clock.nowMs() + aheadMs,
-          catchingUpSinceMs: undefined,
-          hasBacklog: false,
-          peers: [{ peer, passedMs: beginMs - LAG_MS[own], isReachable: own === 'west' }],
-        });
-      }
-      await regions.clock.sleep(1_000);
-    }
-  })();
+  const beginMs = clock.nowMs();
+  keepBeating(harness, {
+    signal: over.signal,
+    beatOf(own) {
+      const [peer, aheadMs] =
+        own === 'east' ? (['west', AHEAD_MS] as const) : (['east', 0] as const);
+      const passedMs = beginMs - LAG_MS[own as keyof typeof LAG_MS];
+      const appliedSets = own === 'west' ? new Map(applied) : new Map();
+      if (own === 'west') applied.clear();
+      const nowMs = clock.nowMs() + aheadMs;
+      return {
+        nowMs,
+        appliedSets,
+        peer: { peer: peer, passedMs, isReachable: own === 'west' },
+      };
+    },
+  });
 }
 
 describe('every figure of the first screen', () => {
   test('is what the stores, the queues, the replicators and the traffic manager say', async () => {
     const harness = await createTelling();
     const { regions } = harness;
-    let relayed = 10;
+    const applied = new Map<string, number>();
     const replicator = await serveJson(() => ({
-      sinceStart: { relayed },
       build: { version: '9.8.7', wireVersionMax: 6 },
     }));
     const trafficManager = await serveJson(() => ({
@@ -358,10 +363,12 @@ describe('every figure of the first screen', () => {
       harness,
       { gate: createGate(harness), trafficManager },
     );
-    keepBeating(harness);
+    beatUntilOver(harness, applied);
     await opened.look();
-    relayed += 50;
-    const firstMs = opened.watch.regions()[0]?.relayed?.atMs ?? 0;
+    applied.set('east', 50);
+    const westMs = (): number => opened.watch.regions()[1]?.status?.atMs ?? 0;
+    const firstMs = westMs();
+    await harness.regions.clock.advance(4_000);
     await opened.look();
     const page = await readPage(opened);
 
@@ -472,9 +479,11 @@ describe('every figure of the first screen', () => {
       'west → east': ageText(LAG_MS.east),
     });
     expect(agesOf('outbox')).toEqual({ 'east → west': ageText(OWED_MS), 'west → east': '0.0 s' });
-    const secondMs = opened.watch.regions()[0]?.relayed?.atMs ?? 0;
-    expect(newest('writes')).toEqual({ east: (50 * 1_000) / (secondMs - firstMs), west: null });
-    expect(newest('risk')).toEqual({ east: 3, west: 0 });
+    expect(newest('writes')).toEqual({
+      'east → west': (50 * 1_000) / (westMs() - firstMs),
+      'west → east': 0,
+    });
+    expect(newest('risk')).toEqual({ 'east → west': 3, 'west → east': 0 });
     expect(opened.faults).toEqual([]);
   });
 });
@@ -504,10 +513,93 @@ test('the plots have what was known, and gaps where nothing was', async () => {
   }>();
   expect(times).toHaveLength(2);
   expect(plots['risk']?.series).toEqual([
-    { label: 'east', values: [3, null] },
-    { label: 'west', values: [0, 0] },
+    { label: 'east → west', values: [3, null] },
+    { label: 'west → east', values: [0, 0] },
   ]);
-  expect(plots['lag']?.series.map(({ label }) => label)).toEqual(['east → west', 'west → east']);
+  for (const { series } of Object.values(plots)) {
+    expect(series.map(({ label }) => label)).toEqual(['east → west', 'west → east']);
+  }
+});
+
+async function readPlots({ app, enter }: OpenedConsole): Promise<Plots> {
+  const { plots } = (await app.inject({ url: '/plots.json', headers: await enter() })).json<{
+    plots: Record<string, { series: { label: string; values: unknown[] }[] }>;
+  }>();
+  return (name) =>
+    Object.fromEntries(
+      (plots[name]?.series ?? []).map(({ label, values }) => [label, values.at(-1)]),
+    );
+}
+
+/** Returns the newest figure of a plot for each direction. */
+type Plots = (name: string) => Readonly<Record<string, unknown>>;
+
+test('the plot of writes is of what the replicators have applied, in each direction', async () => {
+  const harness = await createCliHarness();
+  const { regions } = harness;
+  const opened = await openConsole({}, harness);
+  const beatOnce = async (): Promise<void> => {
+    for (const { replicator } of regions.regions) await regions.drive(replicator.beatOnce());
+  };
+  let written = 0;
+  const write = async (region: 'east' | 'west', count: number): Promise<void> => {
+    for (let n = 0; n < count; n += 1) {
+      written += 1;
+      await regions[region].table.put(ID.slice(0, -2) + String(10 + written), { email: 'a@b.c' });
+    }
+    await regions.settle();
+  };
+  await write('west', 1);
+  await beatOnce();
+  await opened.look();
+  expect((await readPlots(opened))('writes')).toEqual({ 'east → west': null, 'west → east': null });
+  const times = (): readonly number[] =>
+    opened.watch.regions().map(({ status }) => status?.atMs ?? 0);
+  const [eastMs = 0, westMs = 0] = times();
+  await write('east', 8);
+  await write('west', 3);
+  await beatOnce();
+  await opened.look();
+  const passed = times().map((atMs, at) => (atMs - (at === 0 ? eastMs : westMs)) / 1_000);
+  expect((await readPlots(opened))('writes')).toEqual({
+    'east → west': 8 / (passed[1] ?? 0),
+    'west → east': 3 / (passed[0] ?? 0),
+  });
+});
+
+test('what one peer lacks another may have: at risk is told for each direction', async () => {
+  const harness = await createCliHarness('north');
+  const { regions } = harness;
+  const opened = await openConsole({}, harness);
+  regions.bus.setDown('west', true);
+  await regions.drive(regions.east.table.put(ID, { email: 'a@example.com' }));
+  await regions.drive(regions.east.replicator.sweepOnce());
+  await opened.look();
+  expect(figureOf(await readPage(opened), 'east', 'at-risk')).toBe(
+    '0 writes would be lost, 1 late',
+  );
+  expect((await readPlots(opened))('risk')).toMatchObject({
+    'east → west': 1,
+    'east → north': 0,
+    'west → east': 0,
+  });
+});
+
+test('I11: the age of what is owed and dated by nobody is not told as none', async () => {
+  const harness = await createCliHarness();
+  const { regions } = harness;
+  const opened = await openConsole({}, harness);
+  await opened.look();
+  expect((await readPlots(opened))('outbox')).toEqual({ 'east → west': 0, 'west → east': 0 });
+  await regions.east.store.commit({
+    table: customerKind.name,
+    partitionKey: '00',
+    operations: [{ kind: 'upsert', rowKey: '~o~x', properties: new Map() }],
+  });
+  await regions.clock.advance(1_000);
+  await opened.look();
+  expect((await readPlots(opened))('outbox')).toEqual({ 'east → west': null, 'west → east': 0 });
+  expect((await readPlots(opened))('risk')).toEqual({ 'east → west': 1, 'west → east': 0 });
 });
 
 function failing({ regions }: CliHarness, isDown: () => boolean): Io['openStore'] {

@@ -32,22 +32,22 @@ const PLOTS: Readonly<Record<PlotName, PlotText>> = {
   lag: {
     title: 'Lag',
     unit: 's',
-    what: 'Up to how long ago the second region has everything that the first acknowledged.',
+    what: 'The second region has all that the first acknowledged up to so long ago.',
   },
   outbox: {
     title: 'Oldest in the outbox',
     unit: 's',
-    what: 'Age of the oldest change that is still owed.',
+    what: 'Age of the oldest change of the first region that it still owes to the second.',
   },
   writes: {
-    title: 'Change sets sent',
+    title: 'Writes',
     unit: 'a second',
-    what: 'What each replicator has sent on. One change set is one write, or one transaction.',
+    what: 'What the second region has applied of the first. A transaction counts as one.',
   },
   risk: {
-    title: 'Would be lost',
+    title: 'At risk',
     unit: 'writes',
-    what: 'Acknowledged writes that no other region has.',
+    what: 'Acknowledged by the first region, and not known to be with the second.',
   },
 };
 
@@ -73,7 +73,7 @@ function overviewHtml(watch: RegionWatch, nowMs: number): Html {
 <h2>The last hour</h2>
 <div class="plots">${(Object.entries(PLOTS) as [PlotName, PlotText][]).map(
     ([name, { title, unit, what }]) => html`<figure>
-<figcaption><strong>${title}</strong>, ${unit} <span class="what">${what}</span></figcaption>
+<figcaption><strong>${title}</strong> <span class="unit">${unit}</span> <span class="what">${what}</span></figcaption>
 <div class="plot" data-plot="${name}" role="img" aria-label="${title} over the last hour; the newest figures are in the tables above."></div></figure>`,
   )}</div>
 <noscript><p>The plots need the script of this page; all figures above are whole without it.</p></noscript>`;
