@@ -168,7 +168,7 @@ describe('tandem rebuild-region, before it is told to', () => {
     });
     const { out } = await runWith({}, 'rebuild-region', 'west');
     expect(out).toContain('Rows now: west 0, east 20; 20 of them are not the same');
-    expect(out).toContain('fill it from east, which are given what only west has');
+    expect(out).toContain('fill it from east; what only west has goes there too');
   });
 
   test('makes no table of the region', async () => {

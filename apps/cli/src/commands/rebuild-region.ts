@@ -253,7 +253,7 @@ async function showPlan(
       `Rows now: ${counts}; ${different} of them are not the same in all of these regions.`,
       ...damaged.map(describeDamagedRow),
       `Would hold ${name}, make what is missing of its tables and settings, and fill it from ` +
-        `${from.join(', ')}, which are given what only ${name} has; nothing newer is overwritten, and it stays ` +
+        `${from.join(', ')}; what only ${name} has goes there too. Nothing newer is overwritten, and it stays ` +
         'held until it is proven equal. Run it again with --apply.',
     ].join('\n'),
     json: {

@@ -53,22 +53,29 @@ export function fieldsOf(fields: URLSearchParams): Fields {
   };
 }
 
+/** How a button looks: what does it, or loses something for good, is told from what only shows. */
+export type Look = 'does' | 'loses';
+
 interface Submit {
   /** Where the form is sent. */
   readonly path: FormPath;
   readonly label: string;
   /** For a second button of a form. */
   readonly isElsewhere?: boolean;
+  readonly look?: Look;
 }
 
 /** The button of a form; where the visitor may not press it, it says why. */
-export function submitHtml({ visitor }: Visit, { path, label, isElsewhere = false }: Submit): Html {
+export function submitHtml(
+  { visitor }: Visit,
+  { path, label, isElsewhere = false, look }: Submit,
+): Html {
   const missing = findMissingRole(visitor, FORM_ROLES[path]);
   const where = isElsewhere && html` formaction="${path}"`;
   if (missing !== undefined) {
     return html`<button${where} disabled>${label}</button> <small class="why">${missing}</small>`;
   }
-  return html`<button${where}>${label}</button>`;
+  return html`<button${where}${look !== undefined && html` class="${look}"`}>${label}</button>`;
 }
 
 /** A form of one button, with what it is about. */
@@ -78,15 +85,19 @@ export function buttonHtml(
     path,
     label,
     fields,
+    look,
   }: {
     readonly path: FormPath;
     readonly label: string;
+    readonly look?: Look;
     readonly fields: Readonly<Record<string, string>>;
   },
 ): Html {
   return html`<form method="post" action="${path}" class="inline"><input type="hidden" name="formToken" value="${visit.visitor.formToken}">${Object.entries(
     fields,
-  ).map(([name, value]) => fieldHtml(name, value))}${submitHtml(visit, { path, label })}</form>`;
+  ).map(([name, value]) =>
+    fieldHtml(name, value),
+  )}${submitHtml(visit, { path, label, ...(look === undefined ? {} : { look }) })}</form>`;
 }
 
 export function addAct({ form }: Pick<ConsoleRoutes, 'form'>, tools: ConsoleTools, act: Act): void {
@@ -135,7 +146,7 @@ ${
   loses !== undefined &&
   html`<p><label for="typed">It can lose something in <strong>${loses.region}</strong>. Type the name of the region to go on:</label> <input id="typed" name="typed" required autocomplete="off"></p>`
 }
-<button>${act.verb}</button>
+<button class="${loses === undefined ? 'does' : 'loses'}">${act.verb}</button>
 </form>${backHtml(act)}`;
 }
 

@@ -19,6 +19,7 @@ import {
   createClientTable,
   createGate,
   type Gate,
+  keepBeating,
   type OpenedConsole,
   openConsole,
 } from '../testing/open-console.ts';
@@ -40,6 +41,10 @@ const PAGE_HEIGHT_MAX = 1_500;
 
 const SLACK_MS = 1_000;
 const DRAWN_MS_MAX = 1_000;
+
+/** Of the console before west's queue was gone, and after it: so many figures have the plots. */
+const LOOKS_BEFORE = 20;
+const LOOKS_LATER = 6;
 
 const SIGHTS = [
   { name: 'light', scheme: 'light', width: 1280 },
@@ -69,6 +74,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       trafficManager: around.address,
       processes: known.map(({ name }) => ({ region: name, file: `.tandem/${name}.pids` })),
     });
+    beginBeating();
     for (const { store } of regions.regions) {
       const names = ['east', 'west'];
       await createTableProof({ store }).keep({ asOfMs: regions.clock.nowMs(), regions: names });
@@ -85,38 +91,44 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       );
       await regions.drive(regions.east.replicator.sweepOnce());
     }
+    for (let looks = 0; looks < LOOKS_BEFORE; looks += 1) await lookLater();
     const viewer = regions.bus.viewerFor('west');
     const sent = await viewer.peek('messages', 0n, 10);
     const sets = sent.filter(({ subject }) => subject === 'change-set');
     await viewer.setAside(new Set(sets.map(({ sequenceNumber }) => sequenceNumber)));
     regions.bus.setDown('west', true);
     await regions.drive(regions.east.table.put(ID, { email: 'a@example.com' }));
-    await beat();
-    await opened.look();
-    await regions.clock.advance(5_000);
-    await beat();
-    await opened.look();
+    for (let looks = 0; looks < LOOKS_LATER; looks += 1) await lookLater();
     origin = await opened.app.listen({ host: '127.0.0.1', port: 0 });
   });
 
-  /** As the replicators do, which have heard each other a moment ago. */
-  const beat = async (): Promise<void> => {
-    const { regions } = opened.harness;
-    const nowMs = regions.clock.nowMs();
-    for (const [own, peer] of [
-      ['east', 'west'],
-      ['west', 'east'],
-    ] as const) {
-      await regions[own].status.beat({
-        nowMs,
-        catchingUpSinceMs: undefined,
-        hasBacklog: false,
-        peers: [{ peer, passedMs: nowMs - 400, isReachable: own === 'west' }],
-      });
-    }
+  const over = new AbortController();
+
+  /** Has the replicators beat, which have heard each other a moment ago and are never idle. */
+  const beginBeating = (): void => {
+    const { clock } = opened.harness.regions;
+    let beats = 0;
+    keepBeating(opened.harness, {
+      signal: over.signal,
+      beatOf(own) {
+        beats += 1;
+        const nowMs = clock.nowMs();
+        const peer = own === 'east' ? 'west' : 'east';
+        const wave = Math.sin(beats / 9) + Math.sin(beats / 4);
+        const passedMs = nowMs - 400 - Math.round(120 * wave);
+        const appliedSets = new Map([[peer, Math.round((own === 'east' ? 14 : 40) + 6 * wave)]]);
+        return { nowMs, appliedSets, peer: { peer, passedMs, isReachable: own === 'west' } };
+      },
+    });
+  };
+
+  const lookLater = async (): Promise<void> => {
+    await opened.harness.regions.clock.advance(5_000);
+    await opened.look();
   };
 
   afterAll(async () => {
+    over.abort();
     await browser.close();
     around.stop();
     opened.app.server.closeAllConnections();
@@ -266,7 +278,6 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       ['recovery', '/recovery'],
       ['drill', '/drill'],
       ['settings', '/settings?region=east'],
-      ['audit', '/audit'],
     ] as const) {
       await check(page, { name, open: () => page.goto(`${origin}${path}`) });
     }
@@ -284,7 +295,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     await check(page, { name: 'conflict', open: async () => undefined });
     await press('main form[action="/conflicts/restore"] button');
     expect(await textOf(page)).toContain(`Would set lastName of ${OTHER_ID}.`);
-    await keepPicture(page, 'restore');
+    await check(page, { name: 'restore', open: async () => undefined });
     await press('main form.confirm button');
     expect(await textOf(page)).toContain(`Set lastName of ${OTHER_ID}; every region gets it.`);
     expect(page.url()).toBe(`${origin}/conflicts/restore`);
@@ -337,7 +348,7 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     expect(await textOf(page)).toContain('Would hold west');
     await check(page, { name: 'rebuild-plan', open: async () => undefined });
     // Stopped in the middle, and taken up again: what it says changes without the page being opened anew.
-    gate.shutAfter(3);
+    gate.shutAfter(6);
     const press = (button: string): Promise<unknown> =>
       Promise.all([page.waitForNavigation(), page.click(button)]);
     await page.type('#typed', 'west');
@@ -357,7 +368,24 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
       `/Done|Found something/.test(document.getElementById('run').innerText)`,
     );
     expect(await textOf(page)).toContain('tandem rebuild-region west --apply');
-    await keepPicture(page, 'rebuild-done');
+    await check(page, { name: 'rebuild-done', open: async () => undefined });
+    expect(complaints).toEqual([]);
+  });
+
+  test('shows one entity over all regions: who wrote what where', async () => {
+    const { page, complaints } = await openPage(browser);
+    await enter(page);
+    await page.goto(`${origin}/history`);
+    await page.type('#id', OTHER_ID);
+    await Promise.all([
+      page.waitForNavigation(),
+      page.click('main button[formaction="/history/values"]'),
+    ]);
+    expect(await textOf(page)).toMatch(/create[^]*Lovelace[^]*Byron/);
+    await check(page, { name: 'history-entity', open: async () => undefined });
+    await page.goto(`${origin}/audit`);
+    expect(await textOf(page)).toMatch(/ada\s+asked for values\s+tandem history/);
+    await check(page, { name: 'audit', open: async () => undefined });
     expect(complaints).toEqual([]);
   });
 
@@ -447,9 +475,8 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
   });
 });
 
-/** What stands around the regions: a traffic manager, and the replicators, which have sent more each time. */
+/** What stands around the regions: a traffic manager, and the replicators. */
 async function serveAround() {
-  let relayed = 0;
   const manager = {
     probing: { intervalMs: 10_000, timeoutMs: 9_000, toleratedFailures: 3, ttlMs: 10_000 },
     current: 'east',
@@ -461,11 +488,7 @@ async function serveAround() {
   };
   const server = createServer((request, response) => {
     const isManager = request.url?.startsWith('/_traffic-manager') === true;
-    relayed += 7;
-    const replicator = {
-      sinceStart: { relayed },
-      build: { version: '0.1.0', wireVersionMax: 7 },
-    };
+    const replicator = { build: { version: '0.1.0', wireVersionMax: 7 } };
     response.end(JSON.stringify(isManager ? manager : replicator));
   });
   server.listen(0, '127.0.0.1');

@@ -34,6 +34,12 @@ describe('a value on a page', () => {
     expect(String(linesHtml('a<\nb\u0007'))).toBe('<pre class="lines">a&lt;\nb\\u0007</pre>');
   });
 
+  test('keeps its lines whole where they draw a table, which a keyboard can scroll', () => {
+    expect(String(linesHtml('│ a │\n│ b │'))).toBe(
+      '<pre class="lines drawn" tabindex="0">│ a │\n│ b │</pre>',
+    );
+  });
+
   test('may be a piece that was made before, several of them, or nothing', () => {
     const items = ['<a>', '<b>'].map((name) => html`<li>${name}</li>`);
     expect(String(html`<ul>${items}</ul>${undefined}${false}${0}`)).toBe(

@@ -52,11 +52,13 @@ export function valueHtml(value: string): Html {
 /** A longer text may be scrolled within, which a keyboard must reach. */
 const LINES_LENGTH_MAX = 1_000;
 
-/** Returns a text of several lines of others with its line breaks. */
+/** Returns a text of several lines of others with its line breaks; one with a drawn table keeps its lines whole. */
 export function linesHtml(text: string): Html {
   const lines = escapeLines(text).replace(SPECIAL, (found) => ENTITIES[found] ?? '');
-  const focus = text.length > LINES_LENGTH_MAX ? ' tabindex="0"' : '';
-  return new Html(`<pre class="lines"${focus}>${lines}</pre>`, MADE_HERE);
+  const isDrawn = text.includes('│');
+  const focus = isDrawn || text.length > LINES_LENGTH_MAX ? ' tabindex="0"' : '';
+  const kind = isDrawn ? 'lines drawn' : 'lines';
+  return new Html(`<pre class="${kind}"${focus}>${lines}</pre>`, MADE_HERE);
 }
 
 const OPEN_TAG = /<[a-zA-Z][^<>]*$/;

@@ -29,6 +29,9 @@ export type CommandRunner = (
   },
 ) => Promise<CommandRun>;
 
+/** Tells who sits at a terminal what to type next, where a page has a button. */
+const HINT = / ?Run it (?:again )?with --apply(?: to do it)?\.?(?=\s|$)/g;
+
 export function createCommandRunner(
   io: Io,
   runProgram: (args: readonly string[], io: Io) => Promise<number>,
@@ -56,7 +59,8 @@ export function createCommandRunner(
     const failure =
       failureOf(json) ??
       (exitCode === EXIT.usage ? { code: 'USAGE', message: err.trim() } : undefined);
-    return { exitCode, json, text: asText ? out.trimEnd() : '', failure };
+    const text = asText ? out.replaceAll(HINT, '').trimEnd() : '';
+    return { exitCode, json, text, failure };
   };
 }
 

@@ -17,7 +17,7 @@ export interface MemoryQueueOptions {
   readonly messageBytesMax: number;
 }
 
-export interface DeadLetter extends InboundMessage {
+export interface DeadLetter extends InboundMessage, OldestMessage {
   readonly reason: string;
   readonly description: string;
 }
@@ -184,7 +184,8 @@ export class MemoryQueue {
 
   #deadLetter(entry: Entry, reason: string, description: string): void {
     this.#remove(entry);
-    this.#deadLetters.push({ ...deliveryOf(entry), reason, description });
+    const { enqueuedAtMs } = entry;
+    this.#deadLetters.push({ ...deliveryOf(entry), enqueuedAtMs, reason, description });
   }
 
   #remove(entry: Entry): void {
@@ -214,7 +215,7 @@ export function viewMemoryQueue(queue: MemoryQueue, onSent: () => void): QueueVi
   const all = (lane: 'messages' | 'dead-letters'): readonly QueuedMessage[] =>
     lane === 'messages'
       ? queue.waiting().map((one) => ({ ...one, reason: undefined, description: undefined }))
-      : queue.deadLetters().map((one) => ({ ...one, enqueuedAtMs: 0 }));
+      : queue.deadLetters();
   const take = (isWanted: (sequenceNumber: bigint) => boolean): readonly DeadLetter[] =>
     queue.takeDeadLetters((one) => isWanted(one.sequenceNumber));
   const send = ({ subject }: DeadLetter, messages: readonly DeadLetterReplacement[]): void =>

@@ -88,7 +88,13 @@ function colour(name) {
 
 /** Lines differ by their dashes too, not by colour alone. */
 const DASHES = [[], [6, 4], [2, 3], [10, 3, 2, 3], [1, 5], [8, 8]];
+/** Is what stands for each of the dashes in the legend. */
+const BORDERS = ['solid', 'dashed', 'dotted', 'double', 'dotted', 'dashed'];
 const HEIGHT_PX = 170;
+/** Half a write there is not. */
+const WHOLE = [
+  1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000,
+];
 
 /** Writes the moments of an axis in UTC, as everything else on the page. */
 function timesOf(_plot, ticks) {
@@ -112,12 +118,15 @@ function optionsOf(box, { unit, series }) {
     height: HEIGHT_PX,
     // The last moment of the axis is written in full.
     padding: [null, 28, null, null],
-    legend: { live: true },
+    legend: {
+      live: true,
+      markers: { dash: (_plot, index) => BORDERS[(index - 1) % BORDERS.length] },
+    },
     cursor: { drag: { x: false, y: false } },
     scales: { y: { range: (_plot, _min, max) => [0, max > 0 ? max * 1.1 : 1] } },
     axes: [
       { ...axis, values: timesOf },
-      { ...axis, size: 56 },
+      { ...axis, size: 56, ...(unit === 'writes' ? { incrs: WHOLE } : {}) },
     ],
     series: [
       {

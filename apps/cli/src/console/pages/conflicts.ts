@@ -1,4 +1,5 @@
 // Edits that had not seen each other: which lost, both values once somebody asks for them, and how to take one back.
+import { type Stamp, stampRegion, stampTimeMs } from '@tandem/core';
 import { addAct, buttonHtml, fieldsOf } from '../acts.ts';
 import { type Html, html, valueHtml } from '../html.ts';
 import { dateHtml } from '../layout.ts';
@@ -21,7 +22,7 @@ const PATH = '/conflicts';
 const LISTED_MAX = 10_000;
 
 interface Side {
-  readonly stamp: string;
+  readonly stamp: Stamp;
   readonly value: readonly [string, unknown] | null;
 }
 
@@ -132,12 +133,13 @@ async function show(visit: Visit, tools: ConsoleTools): Promise<Html> {
       : html`<p>Deleted in one region and written in the other; ${fateText(conflict)}.</p>`;
   return html`${saidHtml(args, run)}<p class="lead">${nameHtml(conflict)}, ${dateHtml(conflict.atMs)}</p>${life}
 ${rows.length > 0 && tableHtml('Both values', ['Field', 'Won', 'Lost', 'Act'], rows)}
-<p>${conflict.fields.length === 0 && conflict.life === null ? 'Nothing lost: there is nothing to restore.' : restore('Restore all that lost…', '')}</p>
+<div class="row">${conflict.fields.length === 0 && conflict.life === null ? 'Nothing lost: there is nothing to restore.' : restore('Restore all that lost…', '')}</div>
 <p><a href="${PATH}">Back to the conflicts</a></p>`;
 }
 
 function sideHtml({ value, stamp }: Side): Html {
   const shown =
     value === null ? html`<span class="unknown">none</span>` : valueHtml(String(value[1]));
-  return html`${shown}<br><small>${stamp}</small>`;
+  const where = html`in ${stampRegion(stamp)}, ${dateHtml(stampTimeMs(stamp))}`;
+  return html`${shown}<br><small title="${stamp}">${where}</small>`;
 }

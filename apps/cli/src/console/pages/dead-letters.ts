@@ -57,7 +57,7 @@ export function deadLettersPage(routes: ConsoleRoutes, tools: ConsoleTools): voi
     addAct(routes, tools, {
       path: `/dead-letters/${verdict}`,
       title: verdict === 'resubmit' ? 'Put back into the queue' : 'Throw away',
-      verb: verdict === 'resubmit' ? 'Put them back' : 'Throw them away',
+      verb: verdict === 'resubmit' ? 'Put back' : 'Throw away',
       back,
       // By their numbers: what has come since nobody has seen.
       args: (fields) => [
@@ -100,7 +100,7 @@ function groupHtml(visit: Visit, { region, reason, letters }: Group): Html {
       )}</td></tr>`,
   );
   return html`<section class="group"><h2>${reason} · ${countText(letters.length, 'message')}</h2>
-${oldest !== undefined && newest !== undefined && html`<p>From ${dateHtml(oldest.enqueuedAtMs)} to ${dateHtml(newest.enqueuedAtMs)}.</p>`}
+${letters.length > 1 && oldest !== undefined && newest !== undefined && html`<p>From ${dateHtml(oldest.enqueuedAtMs)} to ${dateHtml(newest.enqueuedAtMs)}.</p>`}
 ${actsHtml(visit, { region, numbers: shown.map(({ number }) => number), isAll: shown.length === letters.length })}
 ${tableHtml(reason, ['Number', 'Since', 'Ids', 'Why', 'Act'], rows)}${moreHtml(letters.length, ROWS_MAX)}${
   shown.length < letters.length &&
@@ -128,7 +128,7 @@ function actsHtml(visit: Visit, { region, numbers, isAll }: Acted): Html {
 <input type="hidden" name="formToken" value="${visit.visitor.formToken}"><input type="hidden" name="region" value="${packField(region)}">
 ${numbers.map((number) => html`<input type="hidden" name="number" value="${packField(number)}">`)}
 ${submitHtml(visit, { path: '/dead-letters/resubmit', label: `Put ${what} back into the queue…` })}
-${submitHtml(visit, { path: '/dead-letters/discard', label: `Throw ${what} away…`, isElsewhere: true })}</form>`;
+${submitHtml(visit, { path: '/dead-letters/discard', label: `Throw ${what} away…`, isElsewhere: true, look: 'loses' })}</form>`;
 }
 
 async function show(visit: Visit, tools: ConsoleTools): Promise<Html> {

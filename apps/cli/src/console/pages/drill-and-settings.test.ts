@@ -75,6 +75,8 @@ describe('the page of settings', () => {
     const page = textOf(await visitor.get('/settings?region=east'));
     expect(page).toContain('tandem config get --region east');
     expect(page).toContain('Nothing was changed with the command.');
+    expect(page).toMatch(/Tombstone\.AgeMs 7776000000 90 d default/);
+    expect(page).toMatch(/Archive\.KeepMs none default/);
     const fields = { region: 'east', setting: 'Tombstone.AgeMs', value: '8640000000' };
     const preview = textOf(await visitor.post('/settings/set', fields));
     expect(preview).toContain('Would set Tombstone.AgeMs in east');

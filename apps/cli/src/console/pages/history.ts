@@ -97,14 +97,19 @@ interface Asked {
   readonly isShown?: boolean;
 }
 
+/** In letters: an id is a GUID. */
+const ID_SIZE = 36;
+const KEY_SIZE = 14;
+
 function askHtml(visit: Visit, { table, id, partition, row, isShown }: Asked): Html {
   const field = (name: string, label: string, value = ''): Html =>
-    html`<label for="${name}">${label}</label> <input id="${name}" name="${name}" value="${value}" autocomplete="off"> `;
+    html`<label for="${name}">${label}</label> <input id="${name}" name="${name}" value="${value}" size="${name === 'id' ? ID_SIZE : KEY_SIZE}" autocomplete="off"> `;
   return html`<form method="post" action="${PATH}" class="choice">
 <input type="hidden" name="formToken" value="${visit.visitor.formToken}">
-${field('id', 'Id', id)}${field('table', 'Table', table)}${field('partition', 'PartitionKey', partition)}${field('row', 'RowKey', row)}
+<div class="row">${field('id', 'A customer, by its id', id)}</div>
+<div class="row">${field('table', 'or a row of the table', table)}${field('partition', 'with PartitionKey', partition)}${field('row', 'and RowKey', row)}</div>
 ${submitHtml(visit, { path: PATH, label: 'Show' })} ${submitHtml(visit, { path: '/history/values', label: 'Show with values', isElsewhere: true })}</form>
-<p class="what">A customer by its id. A row of a table of clients by the table and its two keys.${isShown === true && ' The audit says that the values were asked for.'}</p>`;
+${isShown === true && html`<p class="what">The audit says that the values were asked for.</p>`}`;
 }
 
 function listHtml(entries: readonly Entry[], isShown: boolean): Html {

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { EXIT, type ExitCode, UsageError } from '../../exit-codes.ts';
-import { type Fields, fieldsOf, submitHtml } from '../acts.ts';
+import { type Fields, fieldsOf, type Look, submitHtml } from '../acts.ts';
 import { type Html, html, linesHtml, valueHtml } from '../html.ts';
 import type { Level } from '../judge-region.ts';
 import { ageText, badgeHtml, dateHtml } from '../layout.ts';
@@ -305,7 +305,7 @@ function actsHtml(visit: Visit, run: LongRun): Html {
   return html`${
     apply !== undefined &&
     html`<h2>Carry it out</h2><p>The command that does the same: <code>${shownCommand(appliedArgs(run))}</code></p>
-${runButtonHtml(visit, run, { act: 'apply', label: apply.verb, typed: typedHtml(run) })}`
+${runButtonHtml(visit, run, { act: 'apply', label: apply.verb, typed: typedHtml(run), look: apply.loses === undefined ? 'does' : 'loses' })}`
   }
 ${findKind(run.kind) !== undefined && againHtml(visit, run)}
 ${result !== undefined && html`<p><a href="${`/recovery/report?${new URLSearchParams({ id: run.id }).toString()}`}" download>Keep the report</a>, one HTML file.</p>`}`;
@@ -331,12 +331,13 @@ interface RunButton {
   readonly label: string;
   /** Asks for the name of the region. */
   readonly typed?: Html | undefined;
+  readonly look?: Look;
 }
 
 function runButtonHtml(visit: Visit, { id }: LongRun, button: RunButton): Html {
-  const { act, label, typed } = button;
+  const { act, label, typed, ...rest } = button;
   const path = `${PATH}/${act}` as const;
-  return html`<form method="post" action="${path}" class="${typed === undefined ? 'inline' : 'confirm'}"><input type="hidden" name="formToken" value="${visit.visitor.formToken}"><input type="hidden" name="id" value="${id}">${typed}${submitHtml(visit, { path, label })}</form>`;
+  return html`<form method="post" action="${path}" class="${typed === undefined ? 'inline' : 'confirm'}"><input type="hidden" name="formToken" value="${visit.visitor.formToken}"><input type="hidden" name="id" value="${id}">${typed}${submitHtml(visit, { path, label, ...rest })}</form>`;
 }
 
 export function runsHtml(runs: readonly LongRun[]): Html {

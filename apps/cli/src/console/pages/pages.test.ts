@@ -146,6 +146,8 @@ describe('the page of dead letters', () => {
     const fields = { number, region: packField('west') };
     const preview = await visitor.post('/dead-letters/discard', fields);
     expect(textOf(preview)).toContain('1 would be discarded.');
+    // What a terminal is told to do next is a button here.
+    expect(preview).not.toContain('Run it again');
     for (const typed of ['', 'east', 'WEST']) {
       const refused = await visitor.post('/dead-letters/discard', {
         ...fields,

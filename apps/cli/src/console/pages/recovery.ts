@@ -59,7 +59,7 @@ ${repair}
 <h2>Fill a region from the others</h2>
 <p>An emptied or damaged region is held, which takes it out of traffic, and filled while the others serve. The plan is shown first.</p>
 ${rebuild}
-<p>A region that stays held although it need not: ${releases}</p>
+<div class="row"><span>A region that stays held although it need not:</span> ${releases}</div>
 <h2>Commands that took long</h2>
 <div id="runs" data-live>${runsHtml(await runs.list())}</div>`;
 }

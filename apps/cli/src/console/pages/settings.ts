@@ -120,7 +120,23 @@ const CHANGES_MAX = 200;
 
 function settingHtml({ setting, value, isSet, oldName }: Shown): Html {
   const note = oldName === undefined ? '' : `set as ${oldName}`;
-  return html`<tr><th scope="row">${setting}</th><td>${valueHtml(value ?? '')}</td><td>${isSet ? note : 'default'}</td></tr>`;
+  const shown =
+    value === null || value === '' ? html`<span class="unknown">none</span>` : valueHtml(value);
+  const span = /Ms(?:Max)?$/.test(setting) ? spanText(Number(value)) : '';
+  return html`<tr><th scope="row">${setting}</th><td>${shown}${span !== '' && html` <small>${span}</small>`}</td><td>${isSet ? note : 'default'}</td></tr>`;
+}
+
+const UNITS = [
+  ['d', 86_400_000],
+  ['h', 3_600_000],
+  ['min', 60_000],
+  ['s', 1_000],
+] as const;
+
+/** Writes milliseconds in the largest unit of which they are a whole number; nobody reads 7776000000. */
+function spanText(ms: number): string {
+  const [unit, unitMs] = UNITS.find(([, size]) => ms > 0 && ms % size === 0) ?? [];
+  return unitMs === undefined ? '' : `${(ms / unitMs).toLocaleString('en')} ${unit}`;
 }
 
 function changeHtml({ setting, atMs, by, before, after }: Change): Html {

@@ -94,7 +94,7 @@ async function contentHtml(visit: Visit, tools: ConsoleTools): Promise<Html> {
   const own = html`<input type="hidden" name="table" value="${table}">`;
   return html`${said}${linesHtml(run.text)}
 ${beginHtml(visit, { kind: 'verify', label: 'Count its rows and bytes in every region, and compare them', content: own })}
-${buttonHtml(visit, { path: '/tables/delete', label: 'Delete it…', fields })} ${buttonHtml(visit, { path: '/tables/restore', label: 'Bring it back…', fields })}
+${buttonHtml(visit, { path: '/tables/delete', label: 'Delete it…', fields, look: 'loses' })} ${buttonHtml(visit, { path: '/tables/restore', label: 'Bring it back…', fields })}
 <h2>Lag</h2>
 <p class="what">All tables go the same way from region to region.</p>
 <div class="scroll" tabindex="0" role="region" aria-label="Directions">${directionsHtml(tools.watch.regions(), tools.clock.nowMs())}</div>
@@ -146,7 +146,12 @@ function listHtml(
     const query = new URLSearchParams({ region, table: table.name }).toString();
     return html`<tr><td><a href="${`${PATH}?${query}`}">${valueHtml(table.name)}</a></td><td>${table.generation}</td><td>${table.policy}</td><td>${table.replicate}</td><td>${table.createdMs === null ? 'not known' : dateHtml(table.createdMs)}</td><td>${buttonHtml(
       visit,
-      { path: '/tables/delete', label: 'Delete…', fields: { table: table.name, region } },
+      {
+        path: '/tables/delete',
+        label: 'Delete…',
+        fields: { table: table.name, region },
+        look: 'loses',
+      },
     )}</td></tr>`;
   });
   const head = ['Table', 'Generation', 'Merge policy', 'Replicated to', 'Created', 'Act'];
