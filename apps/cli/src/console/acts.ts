@@ -21,6 +21,8 @@ export interface Act {
   readonly args: (fields: Fields) => readonly string[];
   /** Names the region in which it can lose something, and what; undefined where it cannot. */
   readonly loses?: (fields: Fields) => { readonly region: string; readonly takesConfirm: boolean };
+  /** Returns what it would change, where the command does not show that; who asks for it may see it. */
+  readonly difference?: (visit: Visit) => Promise<Html>;
   /** Which role it takes beside that of its path, for what these fields mean. */
   readonly alsoTakes?: (fields: Fields) => Role | undefined;
 }
@@ -124,9 +126,10 @@ async function preview(
   const args = act.args(fields);
   const run = await tools.run(args, { asText: true });
   const loses = act.loses?.(fields);
+  const difference = run.failure === undefined ? await act.difference?.(visit) : undefined;
   const head = html`${refusal !== undefined && html`<p role="alert" class="refusal">${refusal}</p>`}
 <h2>What it would do</h2>
-${linesHtml(run.failure?.message ?? run.text)}
+${linesHtml(run.failure?.message ?? run.text)}${difference}
 <h2>The command that does the same</h2>
 <p><code>${shownCommand(applied(args, loses))}</code></p>`;
   // Without a preview nobody knows what the button does.

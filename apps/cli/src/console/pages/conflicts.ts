@@ -82,6 +82,7 @@ export function conflictsPage(routes: ConsoleRoutes, tools: ConsoleTools): void 
       ...tableArgs(fields.one('table') || undefined),
       ...(fields.one('field') === '' ? [] : optionArgs('--field', fields.one('field'))),
     ],
+    difference: (visit) => differenceHtml(visit, tools),
   });
 }
 
@@ -100,8 +101,8 @@ function fateText({ fields, life }: Conflict): string {
   return fields.length === 0 ? 'nothing: different fields' : '';
 }
 
-/** Shows the values, and has the audit say that somebody asked for them. */
-async function show(visit: Visit, tools: ConsoleTools): Promise<Html> {
+/** Reads the values, and has the audit say that somebody asked for them. */
+async function readValues(visit: Visit, tools: ConsoleTools) {
   const fields = fieldsOf(visit.fields);
   const region = fields.one('region');
   const table = fields.one('table');
@@ -118,8 +119,25 @@ async function show(visit: Visit, tools: ConsoleTools): Promise<Html> {
     command: shownCommand(args),
   });
   const run = await tools.run(args);
+  return { args, run, conflict: run.json as unknown as Conflict, region, table };
+}
+
+/** A restoring is refused where somebody has written since, so what won is what is there. */
+async function differenceHtml(visit: Visit, tools: ConsoleTools): Promise<Html> {
+  const { run, conflict } = await readValues(visit, tools);
+  const wanted = fieldsOf(visit.fields).one('field');
+  const rows = (run.failure === undefined ? conflict.fields : [])
+    .filter(({ name }) => wanted === '' || name === wanted)
+    .map(
+      ({ name, won, lost }) =>
+        html`<tr><th scope="row">${valueHtml(name)}</th><td>${sideHtml(won)}</td><td>${sideHtml(lost)}</td></tr>`,
+    );
+  return rows.length === 0 ? html`` : tableHtml('The difference', ['Field', 'Now', 'Then'], rows);
+}
+
+async function show(visit: Visit, tools: ConsoleTools): Promise<Html> {
+  const { args, run, conflict, region, table } = await readValues(visit, tools);
   if (run.failure !== undefined) return saidHtml(args, run);
-  const conflict = run.json as unknown as Conflict;
   const about = { conflict: conflict.conflict, region, table };
   const restore = (label: string, field: string): Html =>
     buttonHtml(visit, { path: '/conflicts/restore', label, fields: { ...about, field } });

@@ -79,6 +79,8 @@ describe('the page of conflicts', () => {
     const fields = packed({ conflict: name, region: 'east', table: '', field: 'lastName' });
     const preview = await visitor.post('/conflicts/restore', fields);
     expect(textOf(preview)).toContain(`Would set lastName of ${ID}.`);
+    expect(textOf(preview)).toMatch(/Field Now Then lastName of west in west, .* &lt;img src=x/);
+    expect(preview).not.toContain('<img');
     expect(preview).toContain(
       `tandem conflicts restore ${name} --region east --field lastName --apply`,
     );
