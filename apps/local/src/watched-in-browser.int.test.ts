@@ -7,7 +7,14 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { findBarriers, hasBrowser, openBrowser, openPage, untilReads } from '@tandem/cli/testing';
+import {
+  findBarriers,
+  hasBrowser,
+  keepPicture,
+  openBrowser,
+  openPage,
+  untilReads,
+} from '@tandem/cli/testing';
 import { EXIT_WITH_PARENT, PROBING_FAST, type Region } from '@tandem/local-cluster';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type LocalRegions, startRegions } from './start-regions.ts';
@@ -58,6 +65,7 @@ describe.runIf(hasBrowser())('regions that are watched in a browser', () => {
       });
     });
     ({ page, complaints } = await openPage(browser));
+    await page.setViewport({ width: 1280, height: 900 });
     await page.goto(link);
     await page.waitForSelector('#verdict');
     ({ origin } = new URL(link));
@@ -130,6 +138,7 @@ describe.runIf(hasBrowser())('regions that are watched in a browser', () => {
       await untilReads(page, '#region-east', /Nothing is heard of east[^]*The figures are of/);
       await untilReads(page, atRisk('east'), /2 writes would be lost[^]*cannot be told now/);
       expect(await findBarriers(page)).toEqual([]);
+      await keepPicture(page, 'region-lost');
 
       await east.start();
       await untilReads(page, '#verdict', /Every region takes traffic[^]*sends clients to east/);
@@ -183,6 +192,7 @@ describe.runIf(hasBrowser())('regions that are watched in a browser', () => {
       const word = measured?.['isWithinBounds'] === true ? 'within' : 'not within';
       const seconds = Number(measured?.['failOverMs']) / 1_000;
       const took = seconds < 10 ? seconds.toFixed(1) : Math.floor(seconds);
+      await keepPicture(page, 'drill-measured');
       expect(shown).toMatch(new RegExp(`\\s${took} s \\S ${word}\\s`));
       await untilReads(page, '#now', /sends clients to east/);
       expect(await sentTo()).toBe('east');
@@ -192,10 +202,11 @@ describe.runIf(hasBrowser())('regions that are watched in a browser', () => {
   );
 
   /** Looks at a page in light and dark, as wide as a desk and as narrow as a phone. */
-  const lookAt = async (on: Page): Promise<void> => {
+  const lookAt = async (on: Page, name: string): Promise<void> => {
     await on.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'light' }]);
     await on.setViewport({ width: 1280, height: 800 });
     expect(await findBarriers(on)).toEqual([]);
+    await keepPicture(on, name);
     await on.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: 'dark' }]);
     await on.setViewport({ width: 390, height: 800 });
     expect(await findBarriers(on, ['color-contrast'])).toEqual([]);
@@ -210,7 +221,7 @@ describe.runIf(hasBrowser())('regions that are watched in a browser', () => {
       await untilReads(opened.page, '#summary', /Traffic goes to east/);
       await opened.page.click('[data-key=east]');
       await untilReads(opened.page, '#summary', /Traffic goes to west/);
-      await lookAt(opened.page);
+      await lookAt(opened.page, 'traffic-manager');
       await opened.page.click('[data-key=east]');
       await untilReads(opened.page, '#summary', /Traffic goes to east/);
       expect(opened.complaints).toEqual([]);
@@ -240,7 +251,7 @@ describe.runIf(hasBrowser())('regions that are watched in a browser', () => {
       const textOf = (selector: string): Promise<string | null> =>
         on.$eval(selector, ({ textContent }) => textContent);
       await on.goto(messages);
-      await lookAt(on);
+      await lookAt(on, 'messages');
       await press(on, 'a[href*="queue=tried"]:not([href*="dead-letters"])');
       const hostile = `<script>document.title = 'taken'</script><img src=x onerror=alert(1)>\u202E"'`;
       await on.type('#body', hostile);
@@ -248,7 +259,7 @@ describe.runIf(hasBrowser())('regions that are watched in a browser', () => {
       const shown = await on.$eval('article pre', ({ innerText }) => innerText);
       expect(shown).toBe(hostile.replace('\u202E', '\\u202e'));
       expect(await on.title()).toContain('tried');
-      await lookAt(on);
+      await lookAt(on, 'messages-queue');
 
       await on.goto(messages);
       await press(on, 'a[href*="queue=mortal"]:not([href*="dead-letters"])');
@@ -260,7 +271,7 @@ describe.runIf(hasBrowser())('regions that are watched in a browser', () => {
           .poll(async () => (await on.goto(dead))?.text(), { timeout: SEEN_MS_MAX, interval: 500 })
           .toContain(text);
       await untilDead('TTLExpiredException');
-      await lookAt(on);
+      await lookAt(on, 'messages-dead-letters');
       await press(on, 'form[action$="/resubmit"] button');
       expect(await textOf('[role=status]')).toContain('put back into the queue: 1.');
       await untilDead('not for long');

@@ -135,8 +135,10 @@ export function conflictsText(count: number): string {
   return count >= CONFLICTS_COUNTED_MAX ? `${count.toLocaleString('en')} or more` : String(count);
 }
 
+/** The name of a region, where a text begins with one, stays as it is. */
 function toSentence(text: string): string {
-  return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
+  const first = /^[a-z0-9]+:/.test(text) ? text.slice(0, 1) : text.slice(0, 1).toUpperCase();
+  return `${first}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`;
 }
 
 /** Says the state of all of them in one sentence. */

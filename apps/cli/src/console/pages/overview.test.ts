@@ -450,6 +450,7 @@ describe('every figure of the first screen', () => {
     ]);
     const text = textOf(page);
     expect(text).toContain('The traffic manager sends clients to west, since 00:01:02 UTC.');
+    expect(text).toContain('east: not heard, let through.');
     expect(text).toMatch(/Proven equal as of 2026-01-01 00:01:00 UTC, \d+ min ago\./);
     expect(text).toContain('3 acknowledged writes would be lost if its region vanished now.');
 
@@ -471,7 +472,7 @@ describe('every figure of the first screen', () => {
     expect(Object.entries(plots).map(([name, { unit }]) => [name, unit])).toEqual([
       ['lag', 's'],
       ['outbox', 's'],
-      ['writes', 'a second'],
+      ['writes', '/s'],
       ['risk', 'writes'],
     ]);
     expect(agesOf('lag')).toEqual({

@@ -41,7 +41,7 @@ const PLOTS: Readonly<Record<PlotName, PlotText>> = {
   },
   writes: {
     title: 'Writes',
-    unit: 'a second',
+    unit: '/s',
     what: 'What the second region has applied of the first. A transaction counts as one.',
   },
   risk: {
