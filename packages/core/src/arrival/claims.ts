@@ -46,7 +46,7 @@ export function checkOwnClock({ nowMs, driftMsMax }: OwnClock, storeMs: number |
 
 /** Returns what is believed of the progress that a table row tells of a peer. */
 export function believedPeer(peer: PeerProgress, own: OwnClock): PeerProgress {
-  const { appliedMs, allAppliedMs, soundMs, reads, ...rest } = peer;
+  const { appliedMs, allAppliedMs, soundMs, reads, appliedSets, ...rest } = peer;
   const applied = believedMs(appliedMs, own);
   const allApplied = believedMs(allAppliedMs, own);
   const sound = believedMs(soundMs, own);
@@ -57,7 +57,13 @@ export function believedPeer(peer: PeerProgress, own: OwnClock): PeerProgress {
     ...(allApplied === undefined ? {} : { allAppliedMs: allApplied }),
     ...(sound === undefined ? {} : { soundMs: sound }),
     ...(reads === undefined || !isBelievable(reads.heardMs, own) ? {} : { reads }),
+    ...(appliedSets === undefined || !isCount(appliedSets) ? {} : { appliedSets }),
   };
+}
+
+/** Beyond it adding one changes nothing, so that a busy region would look like an idle one for ever. */
+function isCount(count: number): boolean {
+  return count >= 0 && Number.isSafeInteger(count);
 }
 
 /**

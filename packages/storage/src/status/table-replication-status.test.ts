@@ -1,4 +1,4 @@
-import type { Heartbeat } from '@tandem/core';
+import { believedPeers, type Heartbeat, type TableStore } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { describe, expect, test } from 'vitest';
 import { createFaultyStore } from '../testing/faulty-store.ts';
@@ -63,6 +63,45 @@ describe('the heartbeat of a region', () => {
     expect(await countOf()).toBe(9);
   });
 
+  /** Puts there what another build, or anybody else, has written. */
+  const putRow = (store: TableStore, progress: string) =>
+    store.commit({
+      table: REPLICATION_TABLE,
+      partitionKey: 'status',
+      operations: [
+        {
+          kind: 'upsert',
+          rowKey: 'heartbeat',
+          properties: new Map([['progress', { type: 'String', value: progress }]]),
+        },
+      ],
+    });
+
+  test('of a build that counts nothing is read as before, and counted on from nothing', async () => {
+    const { store, status, beat } = await setUp();
+    const peers = '[{"peer":"west","passedMs":7,"reads":{"heardMs":5},"isReachable":true}]';
+    await putRow(store, `{"heartbeatMs":9,"hasBacklog":false,"peers":${peers},"notices":[]}`);
+    expect((await status.read())?.peers).toEqual([
+      { peer: 'west', passedMs: 7, reads: { heardMs: 5 }, isReachable: true },
+    ]);
+    await beat(NOW_MS, { appliedSets: new Map([['west', 3]]) });
+    expect((await status.read())?.peers).toMatchObject([{ appliedSets: 3, reads: { heardMs: 5 } }]);
+  });
+
+  test.each(['-1', '1.5', '9007199254740992', '1e300'])(
+    'A3, I16: forgets how many were applied where it cannot be so many (%s), and nothing else',
+    async (count) => {
+      const { store, status, beat } = await setUp();
+      const peers = `[{"peer":"west","passedMs":${NOW_MS},"appliedSets":${count},"isReachable":true}]`;
+      await putRow(store, `{"heartbeatMs":${NOW_MS},"hasBacklog":false,"peers":${peers}}`);
+      const own = { nowMs: NOW_MS };
+      const [believed] = believedPeers(await status.read(), own);
+      expect(believed).toEqual({ peer: 'west', passedMs: NOW_MS, isReachable: true });
+      await beat(NOW_MS, { appliedSets: new Map([['west', 2]]) });
+      expect((await status.read())?.peers).toMatchObject([{ passedMs: NOW_MS, appliedSets: 2 }]);
+    },
+  );
+
   test('says what the build reads that wrote last, and of one that does not say so nothing', async () => {
     const { status, beat } = await setUp();
     await beat(NOW_MS, { readsWireVersion: 8 });
@@ -114,12 +153,7 @@ describe('the heartbeat of a region', () => {
     'A7: that nobody can read (%s) counts as none, and is replaced by the next',
     async (value) => {
       const { store, status, beat } = await setUp();
-      const properties = new Map([['progress', { type: 'String' as const, value }]]);
-      await store.commit({
-        table: REPLICATION_TABLE,
-        partitionKey: 'status',
-        operations: [{ kind: 'upsert', rowKey: 'heartbeat', properties }],
-      });
+      await putRow(store, value);
       expect(await status.read()).toBeUndefined();
       await beat(NOW_MS);
       expect(await status.read()).toMatchObject({ heartbeatMs: NOW_MS });

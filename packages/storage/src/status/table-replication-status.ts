@@ -38,7 +38,7 @@ const checkProgress = Compile(
             wireVersion: Type.Optional(Type.Integer({ minimum: 1 })),
           }),
         ),
-        appliedSets: Type.Optional(Type.Integer({ minimum: 0 })),
+        appliedSets: Type.Optional(Type.Number()),
         isReachable: Type.Boolean(),
       }),
     ),
