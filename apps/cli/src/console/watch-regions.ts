@@ -3,7 +3,7 @@
  * hangs delays no other; what was known of one that no longer answers stays, with its age. Pages read what is here
  * and never ask a region themselves to be drawn.
  */
-import { AppError, type Clock, type DirectionStatus } from '@tandem/core';
+import { AppError, type Clock, type DirectionStatus, type RegionStatus } from '@tandem/core';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { readTrafficManager, type TrafficManagerSight } from '../drill/drill-over-http.ts';
@@ -279,7 +279,7 @@ function createPlotRing(names: readonly string[]): PlotRing {
           const [into, outOf] = [arrow(peer, view.name), arrow(view.name, peer)];
           const told = status?.value.directions.find((one) => one.peer === peer);
           set('lag', into, told?.lagMs && told.lagMs / MS_PER_S);
-          set('outbox', outOf, told && oldestS(told));
+          set('outbox', outOf, told && oldestS(told, status));
           set('writes', into, countRate(into, told?.appliedSets, status?.atMs ?? nowMs));
           set('risk', outOf, risk && (risk.value.missing[peer] ?? 0) + risk.value.unreadable);
         }
@@ -302,10 +302,13 @@ function arrow(from: string, to: string): string {
   return `${from} → ${to}`;
 }
 
-/** Returns undefined where something is owed of which nobody can say how old it is: that is not nothing. */
-function oldestS({ owedAgeMs, owedUndated }: DirectionStatus): number | undefined {
-  if (owedAgeMs === undefined) return owedUndated > 0 ? undefined : 0;
-  return owedAgeMs / MS_PER_S;
+/** Returns undefined where nobody can say how old what is owed is, or whether anything is: that is not nothing. */
+function oldestS(
+  { owedAgeMs, owedUndated }: DirectionStatus,
+  status: Dated<RegionStatus> | undefined,
+): number | undefined {
+  if (owedAgeMs !== undefined) return owedAgeMs / MS_PER_S;
+  return owedUndated > 0 || status?.value.outbox.isComplete !== true ? undefined : 0;
 }
 
 interface Count {

@@ -147,19 +147,25 @@ function directionRows(status: RegionStatus, sights: readonly RegionSight[]): st
       direction.peer,
       heard?.lagMs === undefined ? UNKNOWN : secondsText(heard.lagMs),
       `${status.outbox.isComplete ? '' : 'at least '}${direction.owedChanges}`,
-      describeAge(direction),
+      oldestOwedText(direction, status, secondsText),
       describeReach(direction),
     ];
   });
 }
 
 /**
- * Writes an age; what cannot be dated says so, for an age in its place would be that of the epoch.
+ * Writes how old the oldest is that a region owes. What cannot be dated says so, for an age in its place would be that
+ * of the epoch, and where counting did not go to the end an older one may lie behind.
  */
-function describeAge({ owedAgeMs, owedUndated }: DirectionStatus): string {
+export function oldestOwedText(
+  { owedAgeMs, owedUndated }: DirectionStatus,
+  { outbox: { isComplete } }: Pick<RegionStatus, 'outbox'>,
+  ageText: (ms: number) => string,
+): string {
+  const atLeast = isComplete ? '' : 'at least ';
   const undated = owedUndated === 0 ? [] : [`${owedUndated} not dated`];
-  const dated = owedAgeMs === undefined ? [] : [secondsText(owedAgeMs)];
-  return [...dated, ...undated].join(', ') || 'none';
+  const dated = owedAgeMs === undefined ? [] : [`${atLeast}${ageText(owedAgeMs)}`];
+  return [...dated, ...undated].join(', ') || (isComplete ? 'none' : UNKNOWN);
 }
 
 function describeReach({ isReachable }: DirectionStatus): string {

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { type TableStore, TransientError } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import {
+  CONFIGURATION_TABLE,
   createRecoveryRegion,
   createTableProof,
   createTableReplicationStatus,
@@ -601,6 +602,23 @@ test('I11: the age of what is owed and dated by nobody is not told as none', asy
   await opened.look();
   expect((await readPlots(opened))('outbox')).toEqual({ 'east → west': null, 'west → east': 0 });
   expect((await readPlots(opened))('risk')).toEqual({ 'east → west': 1, 'west → east': 0 });
+});
+
+test('I11: where nobody could count what is owed, nothing is said to be the oldest of it', async () => {
+  const harness = await createCliHarness();
+  const { store } = harness.regions.east;
+  await store.commit({
+    table: CONFIGURATION_TABLE,
+    partitionKey: CONFIGURATION_TABLE,
+    operations: [{ kind: 'delete', rowKey: `Recorded.BucketCount.${customerKind.name}` }],
+  });
+  const opened = await openConsole({}, harness);
+  await opened.look();
+  expect(opened.watch.regions()[0]?.status?.value.outbox.isComplete).toBe(false);
+  expect((await readPlots(opened))('outbox')).toEqual({ 'east → west': null, 'west → east': 0 });
+  const [, east = '', west = ''] = (await readPage(opened)).split('<th scope="row">');
+  expect(textOf(east)).toMatch(/at least 0 changes\s+not known/);
+  expect(textOf(west)).toMatch(/0 changes\s+none/);
 });
 
 function failing({ regions }: CliHarness, isDown: () => boolean): Io['openStore'] {

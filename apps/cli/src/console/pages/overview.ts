@@ -1,5 +1,6 @@
 // The first screen: one verdict a region, every figure that says what a loss would cost now, and the last hour.
 import type { DirectionStatus, RegionStatus } from '@tandem/core';
+import { oldestOwedText } from '../../report/describe-status.ts';
 import { type Html, html, valueHtml } from '../html.ts';
 import {
   conflictsText,
@@ -248,17 +249,10 @@ function directionHtml({
   return html`<tr><th scope="row">${from.name}</th><td>${to.name}</td>
 <td class="number">${heard?.lagMs === undefined ? UNKNOWN : ageText(heard.lagMs)}${ageHtml(to.status, nowMs)}</td>
 <td class="number">${owed === undefined ? UNKNOWN : html`${from.status?.value.outbox.isComplete === false && 'at least '}${countText(owed.owedChanges, 'change')}`}${ageHtml(from.status, nowMs)}</td>
-<td class="number">${owed === undefined ? UNKNOWN : oldestText(owed)}</td>
+<td class="number">${owed === undefined || from.status === undefined ? UNKNOWN : oldestOwedText(owed, from.status.value, ageText)}</td>
 <td>${owed?.isReachable === undefined ? UNKNOWN : owed.isReachable ? 'yes' : html`<strong class="bad">no</strong>`}</td></tr>`;
 }
 
 function directionOf({ status }: RegionView, peer: string): DirectionStatus | undefined {
   return status?.value.directions.find((one) => one.peer === peer);
-}
-
-function oldestText({ owedAgeMs, owedUndated }: DirectionStatus): string {
-  const undated = owedUndated === 0 ? [] : [`${owedUndated} not dated`];
-  return (
-    [...(owedAgeMs === undefined ? [] : [ageText(owedAgeMs)]), ...undated].join(', ') || 'none'
-  );
 }
