@@ -1,4 +1,5 @@
 // "If east vanished now": the writes that only east has, by id, and those that would come late.
+import { decodeOpenId } from '@tandem/core';
 import { toJsonLine } from '../../report/escape-text.ts';
 import { type Html, html, valueHtml } from '../html.ts';
 import { countText } from '../judge-region.ts';
@@ -6,6 +7,7 @@ import { dateHtml } from '../layout.ts';
 import type { ConsoleRoutes, ConsoleTools, Visit } from '../page.ts';
 import {
   choiceHtml,
+  listKinds,
   moreHtml,
   ROWS_MAX,
   regionOf,
@@ -32,6 +34,8 @@ interface AtRisk {
   readonly delayed: readonly Write[];
   readonly outOfReach: readonly string[];
   readonly unreadable: readonly string[];
+  /** Why something of it could not be read. */
+  readonly notRead: readonly { readonly code: string; readonly message: string }[];
 }
 
 const PLACES: Readonly<Record<string, string>> = {
@@ -43,57 +47,75 @@ const PLACES: Readonly<Record<string, string>> = {
 };
 
 export function atRiskPage({ page, download }: ConsoleRoutes, tools: ConsoleTools): void {
-  const argsOf = (visit: Visit): readonly string[] => [
-    'at-risk',
-    '--region',
-    regionOf(visit, tools),
-    ...tableArgs(tableOf(visit)),
-  ];
+  const list = (visit: Visit) =>
+    listKinds(visit, tools, (table) => [
+      'at-risk',
+      '--region',
+      regionOf(visit, tools),
+      ...tableArgs(table),
+    ]);
   page({
     path: PATH,
     title: 'At risk',
     render: async (visit) => {
-      const args = argsOf(visit);
-      const run = await tools.run(args);
-      const region = regionOf(visit, tools);
+      const listed = await list(visit);
       const choice = choiceHtml(tools, {
         path: PATH,
-        region,
+        region: regionOf(visit, tools),
         table: tableOf(visit),
         hasTable: true,
+        placeholder: 'all of them',
       });
-      const content =
-        run.failure === undefined
-          ? listHtml(run.json as unknown as AtRisk, { region, visit })
-          : html``;
-      return html`${choice}${saidHtml(args, run)}${content}`;
+      const said = listed.map(({ args, run }) => saidHtml(args, run));
+      return html`${choice}${said}${listHtml(join(listed), { region: regionOf(visit, tools), visit })}`;
     },
   });
   download({
     path: '/at-risk.json',
     name: 'at-risk.json',
     type: 'application/json',
-    read: async (visit) => toJsonLine((await tools.run(argsOf(visit))).json),
+    read: async (visit) => toJsonLine(join(await list(visit))),
   });
+}
+
+/** Joins what was found of every kind; what could not be read is told, and no list is whole without it. */
+function join(listed: Awaited<ReturnType<typeof listKinds>>): AtRisk {
+  const found = listed.flatMap(({ run }) =>
+    run.failure === undefined ? [run.json as unknown as AtRisk] : [],
+  );
+  const all = <T>(of: (one: AtRisk) => readonly T[]): readonly T[] => found.flatMap(of);
+  return {
+    ...found[0],
+    asOfMs: Math.min(...found.map(({ asOfMs }) => asOfMs)),
+    lost: all(({ lost }) => lost),
+    delayed: all(({ delayed }) => delayed),
+    outOfReach: [...new Set(all(({ outOfReach }) => outOfReach))],
+    unreadable: all(({ unreadable }) => unreadable),
+    notRead: listed.flatMap(({ run }) => run.failure ?? []),
+  };
 }
 
 function listHtml(
   found: AtRisk,
   { region, visit }: { readonly region: string; readonly visit: Visit },
 ): Html {
-  const { asOfMs, lost, delayed, outOfReach, unreadable } = found;
+  const { asOfMs, lost, delayed, outOfReach, unreadable, notRead } = found;
+  if (!Number.isFinite(asOfMs)) return html``;
   const rows = [
     ...lost.map((write) => rowHtml('lost', write)),
     ...delayed.map((write) => rowHtml('late', write)),
   ];
-  const query = new URLSearchParams({ region, table: tableOf(visit) ?? '' }).toString();
-  return html`<p class="lead">If <strong>${region}</strong> vanished now, <strong>${countText(lost.length, 'write')}</strong> would be lost and ${delayed.length} late, as of ${dateHtml(asOfMs)}.</p>
+  const table = tableOf(visit);
+  const query = new URLSearchParams({ region, ...(table !== undefined && { table }) }).toString();
+  const atLeast = notRead.length > 0 && 'at least ';
+  const isAll = rows.length + unreadable.length + notRead.length === 0;
+  return html`<p class="lead">If <strong>${region}</strong> vanished now, ${atLeast}<strong>${countText(lost.length, 'write')}</strong> would be lost and ${delayed.length} late, as of ${dateHtml(asOfMs)}.</p>
 ${outOfReach.map((peer) => html`<p class="old">${peer} is out of reach: it may have more than is said here.</p>`)}
 ${unreadable.length > 0 && html`<p class="old">${countText(unreadable.length, 'row')} of the outbox cannot be read or were set aside: what they hold would be lost too.</p>`}
+${isAll && html`<p>Every write that it acknowledged is in another region.</p>`}
 ${
-  rows.length === 0
-    ? html`<p>Every write that it acknowledged is in another region.</p>`
-    : html`${tableHtml('Writes at risk', ['Fate', 'Id', 'Operation', 'Acknowledged at', 'Where else it is'], rows.slice(0, ROWS_MAX))}${moreHtml(rows.length, ROWS_MAX)}
+  rows.length > 0 &&
+  html`${tableHtml('Writes at risk', ['Fate', 'Id', 'Operation', 'Acknowledged at', 'Where else it is'], rows.slice(0, ROWS_MAX))}${moreHtml(rows.length, ROWS_MAX)}
 <p><a href="${`/at-risk.json?${query}`}" download>Download all of them as JSON</a></p>`
 }`;
 }
@@ -112,6 +134,10 @@ export function nameHtml({
   partitionKey,
   rowKey,
 }: Pick<Write, 'id' | 'partitionKey' | 'rowKey'>): Html {
-  if (partitionKey === undefined || rowKey === undefined) return valueHtml(id);
-  return html`${valueHtml(partitionKey)} / ${valueHtml(rowKey)}`;
+  if (partitionKey !== undefined && rowKey !== undefined) {
+    return html`${valueHtml(partitionKey)} / ${valueHtml(rowKey)}`;
+  }
+  const key = decodeOpenId(id);
+  if (key === undefined) return valueHtml(id);
+  return html`${valueHtml(key.partitionKey)} / ${valueHtml(key.rowKey)} <small>of the table with the id ${key.tableId}</small>`;
 }

@@ -9,6 +9,7 @@ import { nameHtml } from './at-risk.ts';
 import {
   choiceHtml,
   HIDDEN,
+  listKinds,
   longTableHtml,
   regionOf,
   saidHtml,
@@ -42,25 +43,29 @@ export function conflictsPage(routes: ConsoleRoutes, tools: ConsoleTools): void 
     title: 'Conflicts',
     render: async (visit) => {
       const region = regionOf(visit, tools);
-      const table = tableOf(visit);
-      const args = [
-        'conflicts',
-        'list',
-        '--region',
+      const limit = String(LISTED_MAX);
+      const listed = await listKinds(visit, tools, (table) =>
+        ['conflicts', 'list', '--region', region].concat(tableArgs(table), '--limit', limit),
+      );
+      const choice = choiceHtml(tools, {
+        path: PATH,
         region,
-        ...tableArgs(table),
-        '--limit',
-        String(LISTED_MAX),
-      ];
-      const run = await tools.run(args);
-      const choice = choiceHtml(tools, { path: PATH, region, table, hasTable: true });
-      const conflicts = (run.json['conflicts'] ?? []) as readonly Conflict[];
-      const rows = conflicts.map((one) => rowHtml(visit, one, { region, table }));
-      const list =
-        rows.length === 0
-          ? html`<p>There are no conflicts.</p>`
-          : longTableHtml('Conflicts', ['At', 'Id', 'What lost', 'Act'], rows);
-      return html`${choice}${saidHtml(args, run)}${run.failure === undefined && list}`;
+        table: tableOf(visit),
+        hasTable: true,
+        placeholder: 'all of them',
+      });
+      const found = listed
+        .flatMap(({ run, table }) =>
+          ((run.json['conflicts'] ?? []) as readonly Conflict[]).map((one) => ({ one, table })),
+        )
+        .sort((a, b) => b.one.atMs - a.one.atMs);
+      const shown = found.slice(0, LISTED_MAX);
+      const rows = shown.map(({ one, table }) => rowHtml(visit, one, { region, table }));
+      const isRead = listed.every(({ run }) => run.failure === undefined);
+      return html`${choice}${listed.map(({ args, run }) => saidHtml(args, run))}
+${isRead && rows.length === 0 && html`<p>There are no conflicts.</p>`}
+${rows.length > 0 && longTableHtml('Conflicts', ['At', 'Id', 'What lost', 'Act'], rows)}
+${rows.length === LISTED_MAX && html`<p>The newest ${LISTED_MAX.toLocaleString('en')} are shown; the command lists more with a higher <code>--limit</code>.</p>`}`;
     },
   });
   routes.form({

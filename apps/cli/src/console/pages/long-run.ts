@@ -316,7 +316,8 @@ function againHtml(visit: Visit, run: LongRun): Html {
   const isCut = run.result === undefined || run.result.isFailure;
   const label = isCut ? 'Go on with the same command' : 'Run it again';
   const typed = isPlan(run) ? undefined : typedHtml(run);
-  return html`<h2>Again</h2>${runButtonHtml(visit, run, { act: 'again', label, typed })}`;
+  const look = typed === undefined ? {} : { look: 'loses' as const };
+  return html`<h2>Again</h2>${runButtonHtml(visit, run, { act: 'again', label, typed, ...look })}`;
 }
 
 function typedHtml({ kind, region }: LongRun): Html | undefined {

@@ -1,5 +1,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { catalogKind, encodeOpenId, openTableId, rowsKind } from '@tandem/core';
+import { customerKind } from '@tandem/core/customers';
+import { createRecoveryRegion, recordBucketCount } from '@tandem/storage';
 import { describe, expect, test } from 'vitest';
 import { type CliHarness, createCliHarness } from '../../testing/cli-harness.ts';
 import {
@@ -28,6 +31,48 @@ async function createConflict(): Promise<CliHarness> {
   await regions.settle();
   return harness;
 }
+
+test('I11: the lists that the numbers of the first screen open are as long as these say, whatever kind it is of', async () => {
+  const harness = await createConflict();
+  const { regions } = harness;
+  regions.bus.setDown('west', true);
+  await createClientTable(harness, 'Orders');
+  await regions.drive(regions.east.table.put(ID, { email: 'a@example.com' }));
+  const entityId = encodeOpenId(openTableId('Orders', '0000'), { partitionKey: 'p', rowKey: 'r' });
+  const [known] = await regions.east.journal.list(customerKind.name, 1);
+  for (const [kind, id] of [
+    [catalogKind, 'orders'],
+    [rowsKind, entityId],
+  ] as const) {
+    const { store } = regions.east;
+    const own = { region: 'east', store, kind, bucketCount: 1, peers: ['west'] };
+    const conflict = known && { ...known, entityKind: kind.name, entityId: id };
+    await createRecoveryRegion(own).conflicts.accept(conflict === undefined ? [] : [conflict]);
+  }
+  for (const { store } of regions.regions) {
+    await store.createTable(rowsKind.name);
+    await recordBucketCount(store, rowsKind, 1);
+  }
+  const opened = await openConsole({}, harness);
+  await opened.look();
+  const visitor = await visit(opened);
+  const first = await visitor.get('/');
+  const numberOf = (name: string): number =>
+    Number(new RegExp(`data-figure="${name}">(?:<[^>]*>)*(\\d+)`).exec(first)?.[1]);
+  expect([numberOf('at-risk'), numberOf('conflicts')]).toEqual([2, 3]);
+  const atRisk = await visitor.get('/at-risk?region=east');
+  expect(textOf(atRisk)).toContain('If east vanished now, 2 writes would be lost and 0 late');
+  expect(atRisk.match(/>lost<\/strong>/g)).toHaveLength(2);
+  const conflicts = await visitor.get('/conflicts?region=east');
+  expect(conflicts.match(/Show both values/g)).toHaveLength(3);
+  expect(textOf(conflicts)).toContain('p / r of the table with the id');
+  const file = JSON.parse(await visitor.get('/at-risk.json?region=east')) as { lost: unknown[] };
+  expect(file.lost).toHaveLength(2);
+  // Those of one kind alone, where somebody wants that.
+  const own = await visitor.get('/at-risk?region=east&table=Customers');
+  expect(textOf(own)).toContain('If east vanished now, 1 write would be lost');
+  expect(opened.faults).toEqual([]);
+});
 
 describe('the page of what is at risk', () => {
   test('lists by id what the command lists, and gives it as a file', async () => {

@@ -1,4 +1,5 @@
 // What the pages that list something share: the choice of the region, what failed, and what is hidden.
+import { KINDS } from '../../regions/choose-kind.ts';
 import { type Html, html, linesHtml } from '../html.ts';
 import type { ConsoleTools, Visit } from '../page.ts';
 import { type CommandRun, optionArgs, shownCommand } from '../run-command.ts';
@@ -18,6 +19,37 @@ export function tableOf({ query }: Visit): string | undefined {
 
 export function tableArgs(table: string | undefined): readonly string[] {
   return table === undefined ? [] : optionArgs('--table', table);
+}
+
+interface Listed {
+  readonly table: string | undefined;
+  readonly args: readonly string[];
+  readonly run: CommandRun;
+}
+
+/**
+ * Has the command list the rows of the table that the address names; where it names none those of every kind, which the
+ * first screen counts together.
+ */
+export async function listKinds(
+  visit: Visit,
+  { run }: ConsoleTools,
+  argsOf: (table: string | undefined) => readonly string[],
+): Promise<readonly Listed[]> {
+  const wanted = tableOf(visit);
+  const others = KINDS.slice(1).map(({ name }) => name);
+  const tables = wanted === undefined ? [undefined, ...others] : [wanted];
+  const listed: Listed[] = [];
+  for (const table of tables) {
+    const args = argsOf(table);
+    const done = await run(args);
+    // A region of an older build has no rows of some kinds.
+    if (listed.length > 0 && done.failure?.code === 'USAGE') continue;
+    listed.push({ table, args, run: done });
+    // One that does not answer is waited for once.
+    if (done.failure !== undefined) break;
+  }
+  return listed;
 }
 
 interface ChoiceParts {
