@@ -204,6 +204,24 @@ describe.runIf(hasBrowser())('the console in a browser', () => {
     expect(complaints).toEqual([]);
   });
 
+  test('takes over what changed around a link that has the focus and a text that is selected', async () => {
+    const { page, complaints } = await openPage(browser);
+    await enter(page);
+    await page.focus('#region-east [data-figure=at-risk] a');
+    await page.evaluate(
+      `getSelection().selectAllChildren(document.querySelector('#region-east dt'))`,
+    );
+    const { regions } = opened.harness;
+    await regions.drive(regions.east.table.put(ID.replace(/1$/, '3'), { email: 'b@example.com' }));
+    await opened.look();
+    await page.waitForFunction(
+      `document.querySelector('#region-east [data-figure=owed]').textContent === '3 changes'`,
+    );
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('3 writes');
+    expect(await page.evaluate('String(getSelection())')).toBe('At risk now');
+    expect(complaints).toEqual([]);
+  });
+
   test('says how old its figures are when it slept for an hour, before it has asked, and then shows new ones', async () => {
     const { page, complaints } = await openPage(browser);
     await enter(page);

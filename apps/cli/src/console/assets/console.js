@@ -18,14 +18,31 @@ async function ask(path) {
   return fetch(path, { signal: AbortSignal.timeout(ASK_TIMEOUT_MS), cache: 'no-store' });
 }
 
-/** Puts what changed in place of what was there; what did not change keeps its focus and its selection. */
 function takeOver(page) {
   for (const fresh of page.querySelectorAll('[data-live]')) {
     const shown = document.getElementById(fresh.id);
-    if (shown === null || shown.innerHTML === fresh.innerHTML) continue;
-    if (shown.contains(document.activeElement) && shown !== document.activeElement) continue;
-    shown.replaceChildren(...document.adoptNode(fresh).childNodes);
+    if (shown !== null) change(shown, fresh);
   }
+}
+
+/** Puts what differs in place of what was there: the focus, what is selected and what is being typed stay. */
+function change(shown, fresh) {
+  if (shown.isEqualNode(fresh)) return;
+  const [before, now] = [[...shown.childNodes], [...fresh.childNodes]];
+  const isSameElement = shown.nodeType === Node.ELEMENT_NODE && shown.nodeName === fresh.nodeName;
+  // A button that somebody is about to press never comes to mean another thing.
+  if (isSameElement && shown.nodeName !== 'FORM' && before.length === now.length) {
+    for (const name of shown.getAttributeNames()) {
+      if (!fresh.hasAttribute(name)) shown.removeAttribute(name);
+    }
+    for (const { name, value } of fresh.attributes) shown.setAttribute(name, value);
+    for (const [at, child] of before.entries()) change(child, now[at]);
+    return;
+  }
+  const { activeElement } = document;
+  if (activeElement?.matches('input, select') && shown.contains(activeElement)) return;
+  if (isSameElement && shown.nodeName !== 'FORM') shown.replaceChildren(...now);
+  else shown.replaceWith(fresh);
 }
 
 async function refresh() {
@@ -92,9 +109,7 @@ const DASHES = [[], [6, 4], [2, 3], [10, 3, 2, 3], [1, 5], [8, 8]];
 const BORDERS = ['solid', 'dashed', 'dotted', 'double', 'dotted', 'dashed'];
 const HEIGHT_PX = 170;
 /** Half a write there is not. */
-const WHOLE = [
-  1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000,
-];
+const WHOLE = Array.from({ length: 9 }, (_, power) => [1, 2, 5].map((n) => n * 10 ** power)).flat();
 
 /** Writes the moments of an axis in UTC, as everything else on the page. */
 function timesOf(_plot, ticks) {
