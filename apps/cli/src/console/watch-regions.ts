@@ -274,7 +274,9 @@ function createPlotRing(names: readonly string[]): PlotRing {
         if (value !== undefined) values.set(`${plot} ${direction}`, value);
       };
       for (const view of regions) {
-        const [status, risk] = [fresh(view.status), fresh(view.risk)];
+        // What was known before is on the page, with its age; a line would go on level where all gets worse.
+        const status = view.unseen === undefined ? fresh(view.status) : undefined;
+        const risk = view.riskUnknown === undefined ? fresh(view.risk) : undefined;
         for (const peer of names.filter((one) => one !== view.name)) {
           const [into, outOf] = [arrow(peer, view.name), arrow(view.name, peer)];
           const told = status?.value.directions.find((one) => one.peer === peer);

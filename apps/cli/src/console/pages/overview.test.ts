@@ -505,7 +505,7 @@ test('the plots have what was known, and gaps where nothing was', async () => {
   const opened = await openConsole({ openStore: failing(harness, () => isDown) }, harness);
   await opened.look();
   isDown = true;
-  await harness.regions.clock.advance(60_000);
+  await harness.regions.clock.advance(5_000);
   await opened.look();
   const { plots, times } = (
     await opened.app.inject({ url: '/plots.json', headers: await opened.enter() })
@@ -516,6 +516,10 @@ test('the plots have what was known, and gaps where nothing was', async () => {
   expect(times).toHaveLength(2);
   expect(plots['risk']?.series).toEqual([
     { label: 'east → west', values: [3, null] },
+    { label: 'west → east', values: [0, 0] },
+  ]);
+  expect(plots['outbox']?.series).toEqual([
+    { label: 'east → west', values: [expect.any(Number), null] },
     { label: 'west → east', values: [0, 0] },
   ]);
   for (const { series } of Object.values(plots)) {
