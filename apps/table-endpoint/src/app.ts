@@ -233,6 +233,7 @@ const SINGLE: ReadonlySet<string> = new Set([
   'date',
   'host',
   'if-match',
+  'if-none-match',
   'origin',
   'x-http-method',
   'x-ms-client-request-id',

@@ -3,11 +3,13 @@
 import { matches } from '@tandem/core';
 import {
   checkTableName,
+  checkUnconditional,
   decodeContinuation,
   encodeAcl,
   encodeContinuation,
   encodeServiceProperties,
   encodeServiceStats,
+  isPropertyName,
   parseAcl,
   parseFilter,
   parseObject,
@@ -59,6 +61,7 @@ export async function answerTables(context: Context): Promise<Answer> {
     return listTables(context);
   }
   only(request.method, ['POST']);
+  checkUnconditional(request.headers);
   checkPermit(permit, { operation: 'createTable' });
   return createTable(context);
 }
@@ -70,7 +73,7 @@ async function listTables({ url, tables, level, base }: Context): Promise<Answer
   const from = nameIn(query.get('NextTableName'));
   const top = topOf(query);
   const meant = (await tables.list())
-    .filter((name) => name >= from)
+    .filter((name) => name.toLowerCase() >= from)
     .filter((name) => where === undefined || matches(where, valuesOf(name)));
   const page = meant.slice(0, top);
   const next = meant[top];
@@ -86,9 +89,10 @@ async function listTables({ url, tables, level, base }: Context): Promise<Answer
   };
 }
 
-/** A token of the service also says when it was made. */
+/** Tables are in the order of their names in lower case. A token of the service also says when it was made. */
 function nameIn(token: string | undefined): string {
-  return token === undefined ? '' : (decodeContinuation(token).split('\u0001', 1)[0] ?? '');
+  const [name = ''] = token === undefined ? [] : decodeContinuation(token).split('\u0001', 1);
+  return name.toLowerCase();
 }
 
 function valuesOf(table: string): Parameters<typeof matches>[1] {
@@ -147,6 +151,7 @@ export async function answerTable(context: Context, table: string): Promise<Answ
     return { status: 200, headers, body: encodeEntry(found.name, context) };
   }
   only(request.method, ['DELETE']);
+  checkUnconditional(request.headers);
   checkPermit(permit, { operation: 'deleteTable', table });
   if (!(await tables.remove(table))) throw new TableError('ResourceNotFound');
   return { status: 204, headers: {} };
@@ -200,12 +205,22 @@ export function readQuery(query: ReadonlyMap<string, string>): QueryOptions {
     if (name.startsWith('$') && !KNOWN.has(name)) throw new TableError('NotImplemented');
   }
   const filter = query.get('$filter');
-  const chosen = (query.get('$select') ?? '').trim();
-  const names = chosen.split(',').map((name) => name.trim());
   return {
     filter: filter === undefined || filter.trim() === '' ? undefined : filter,
-    select: chosen === '' || chosen === '*' ? undefined : new Set(names),
+    select: selectOf(query.get('$select') ?? ''),
   };
+}
+
+/** An answer has what was chosen as names of its own, so what can name no property must not get there. */
+function selectOf(text: string): ReadonlySet<string> | undefined {
+  const names = new Set(text.split(',').map((name) => name.trim()));
+  names.delete('');
+  if (names.size === 0 || names.has('*')) return undefined;
+  for (const name of names) {
+    if (isPropertyName(name)) continue;
+    throw new TableError('InvalidInput', `$select names "${name.slice(0, 40)}", no property.`);
+  }
+  return names;
 }
 
 /** Bounds the rows of one page, as the service does. */

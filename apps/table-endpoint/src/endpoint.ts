@@ -10,6 +10,7 @@ import type { JudgeRequest } from '@tandem/core';
 import type { TokenFault, TokenVerifier } from '@tandem/service-kit/tokens';
 import {
   type AccountKeys,
+  checkEncoding,
   errorDocument,
   errorJson,
   errorXml,
@@ -20,6 +21,7 @@ import {
   TableError,
   type TableUrl,
   type UrlStyle,
+  verbOf,
   verifySharedAccess,
   verifySharedKey,
 } from '@tandem/table-protocol';
@@ -74,7 +76,8 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
       const known = toTableError(error);
       if (known.code === 'InternalError' || known.status === 503)
         options.onFailure(error, requestId);
-      return refusal(known, { ...options, request, common, requestId });
+      const cors = await corsOfRefusal(request, options.tables);
+      return refusal(known, { ...options, request, common: { ...common, ...cors }, requestId });
     }
   };
 }
@@ -115,12 +118,7 @@ type Answering = EndpointOptions & { readonly requestId: string };
 
 async function answerRequest(request: IncomingRequest, options: Answering): Promise<Answer> {
   const { tables, requestId } = options;
-  if (request.repeated !== undefined) {
-    throw new TableError(
-      'InvalidHeaderValue',
-      `It is ${request.repeated}, which stands there twice.`,
-    );
-  }
+  if (request.repeated !== undefined) throw repeatedHeader(request.repeated);
   const host = hostOf(request);
   const { judgeRequest } = options;
   if (judgeRequest !== undefined) await judge(request, { tables, judgeRequest });
@@ -135,8 +133,10 @@ async function answerRequest(request: IncomingRequest, options: Answering): Prom
     throw new TableError('InsufficientAccountPermissions');
   }
   checkFormat(request, url);
+  checkEncoding(request.headers);
+  const method = verbOf(request.method, request.headers);
   const context: Context = {
-    request: { ...request, method: verbOf(request), body: await bodyOf(request) },
+    request: { ...request, method, body: await bodyOf(request) },
     url,
     permit,
     tables,
@@ -174,11 +174,6 @@ async function bodyOf({ body }: IncomingRequest): Promise<string> {
   return typeof body === 'string' ? body : body();
 }
 
-/** A client that cannot send a verb sends another, and names it. */
-function verbOf({ method, headers }: IncomingRequest): string {
-  return method === 'POST' ? (headers['x-http-method'] ?? method) : method;
-}
-
 function answerResource(context: Context): Promise<Answer> {
   const { resource } = context.url;
   switch (resource.kind) {
@@ -199,10 +194,16 @@ function answerResource(context: Context): Promise<Answer> {
   }
 }
 
+function repeatedHeader(name: string): TableError {
+  if (name === 'x-http-method') return new TableError('XMethodIncorrectCount');
+  return new TableError('InvalidHeaderValue', `It is ${name}, which stands there twice.`);
+}
+
 const HOST = /^[\w.:[\]-]{1,255}$/;
 
 function hostOf({ headers }: IncomingRequest): string {
   const { host = '' } = headers;
+  if (host === '') throw new TableError('HostInformationNotPresent');
   if (HOST.test(host)) return host;
   throw new TableError('InvalidHeaderValue', 'It is Host.');
 }
@@ -368,6 +369,20 @@ async function corsHeaders(
     }),
     ...(!isForAll && { 'Access-Control-Allow-Credentials': 'true', Vary: 'Origin' }),
   };
+}
+
+/** Without them a page could not read why it was refused, not even that a row is missing. */
+async function corsOfRefusal(
+  request: IncomingRequest,
+  tables: ServedTables,
+): Promise<Record<string, string> | undefined> {
+  if (request.method === 'OPTIONS') return undefined;
+  try {
+    return await corsHeaders(request, tables);
+  } catch {
+    // Where the rules cannot be read the refusal is said all the same.
+    return undefined;
+  }
 }
 
 const RETRY_AFTER_S_MIN = 1;

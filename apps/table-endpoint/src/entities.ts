@@ -220,6 +220,7 @@ function accessOf({ operation, table, write: { keys } }: ReadWrite): Access {
 function readWrite(request: WriteRequest, resource: OfTable | OfEntity): ReadWrite {
   const { table } = resource;
   const { method, headers } = request;
+  const ifMatch = parseIfMatch(method, headers);
   if (resource.kind !== 'entity') {
     only(method, ['POST']);
     checkJsonBody(headers);
@@ -235,7 +236,7 @@ function readWrite(request: WriteRequest, resource: OfTable | OfEntity): ReadWri
   }
   const keys = { partitionKey: resource.partitionKey, rowKey: resource.rowKey };
   checkKeys(keys);
-  const condition = conditionOf(parseIfMatch(headers['if-match']));
+  const condition = conditionOf(ifMatch);
   if (method === 'DELETE') {
     if (condition.kind === 'none') throw new TableError('MissingRequiredHeader', 'It is If-Match.');
     return {

@@ -53,13 +53,19 @@ function signed(path: string, date = new Date()): Record<string, string> {
   };
 }
 
-type Asked = Readonly<{ method?: string; body?: string; query?: string }>;
+type Asked = Readonly<{
+  method?: string;
+  body?: string | Uint8Array<ArrayBuffer>;
+  query?: string;
+  more?: Readonly<Record<string, string>>;
+}>;
 
-async function ask(origin: string, path: string, { query = '', ...asked }: Asked = {}) {
+async function ask(origin: string, path: string, { query = '', more, ...asked }: Asked = {}) {
   const signedPath = /comp=[a-z]+/.exec(query)?.[0];
   const headers = {
     ...signed(signedPath === undefined ? path : `${path}?${signedPath}`),
     'content-type': 'application/json',
+    ...more,
   };
   const response = await fetch(`${origin}${path}${query && `?${query}`}`, { headers, ...asked });
   const body = await response.text();
@@ -67,14 +73,19 @@ async function ask(origin: string, path: string, { query = '', ...asked }: Asked
   return { response, body, said: `${response.status} ${code?.[1] ?? code?.[2] ?? ''}`.trim() };
 }
 
-/** Sends what no client would, and returns the first line of the answer, or undefined where there is none. */
+/** Returns the first line of the answer, or undefined where there is none. */
 async function sendRaw(port: number, text: string): Promise<string | undefined> {
+  return (await answerTo(port, text))?.split('\r\n', 1)[0];
+}
+
+/** Sends what no client would, and returns what comes first of the answer, or undefined where there is none. */
+async function answerTo(port: number, text: string): Promise<string | undefined> {
   const socket = connect(port, '127.0.0.1');
   socket.on('error', () => undefined);
   onTestFinished(() => void socket.destroy());
   socket.write(text);
   const [chunk] = (await Promise.race([once(socket, 'data'), once(socket, 'close')])) as unknown[];
-  return Buffer.isBuffer(chunk) ? chunk.toString('latin1').split('\r\n', 1)[0] : undefined;
+  return Buffer.isBuffer(chunk) ? chunk.toString('latin1') : undefined;
 }
 
 function headOf(method: string, path: string, headers: Readonly<Record<string, string>>): string {
@@ -120,6 +131,71 @@ describe('headers', () => {
     }
     const lengths = 'content-length: 1\r\ncontent-length: 2\r\n';
     expect(await sendRaw(port, `${first}${lengths}\r\n`)).toContain(' 400 ');
+  });
+
+  it('that ask what a request cannot be held to are refused in the words of the service, and nothing is written', async () => {
+    const { origin } = await serve();
+    const row = "/shop/Orders(PartitionKey='p',RowKey='r')";
+    const asking = (method: string, path: string, more: Readonly<Record<string, string>>) =>
+      ask(origin, path, { method, more, body: '{"PartitionKey":"p","RowKey":"r","a":1}' });
+    const refusals: readonly [string, string, Readonly<Record<string, string>>, string][] = [
+      ['PUT', row, { 'if-none-match': '*' }, 'InvalidInput'],
+      ['PATCH', row, { 'if-none-match': 'W/"a"', 'if-match': '*' }, 'InvalidInput'],
+      ['DELETE', row, { 'if-none-match': '*' }, 'InvalidInput'],
+      ['PUT', row, { 'if-match': '' }, 'InvalidInput'],
+      ['POST', '/shop/Orders', { 'if-match': '*' }, 'InvalidInput'],
+      ['POST', '/shop/Orders', { 'content-encoding': 'gzip' }, 'UnsupportedHeader'],
+      ['PUT', row, { 'x-http-method': 'MERGE' }, 'XMethodNotUsingPost'],
+      ['POST', row, { 'x-http-method': 'GET' }, 'XMethodIncorrectValue'],
+      ['DELETE', "/shop/Tables('Orders')", { 'if-match': '*' }, 'InvalidInput'],
+    ];
+    for (const [method, path, more, code] of refusals) {
+      expect((await asking(method, path, more)).said, `${method} ${code}`).toBe(`400 ${code}`);
+    }
+    expect((await ask(origin, row)).said).toBe('404 ResourceNotFound');
+    const absent = { 'if-none-match': '*', 'content-encoding': 'identity' };
+    expect((await asking('POST', '/shop/Orders', absent)).said).toBe('201');
+    expect((await asking('POST', row, { 'x-http-method': 'PUT' })).said).toBe('204');
+  });
+
+  it('of a part of a transaction are held to the same, and nothing of it is written', async () => {
+    const { origin } = await serve();
+    const part = (rowKey: string, ...lines: readonly string[]): string =>
+      [
+        '--c',
+        'Content-Type: application/http',
+        '',
+        `PUT /Orders(PartitionKey='p',RowKey='${rowKey}') HTTP/1.1`,
+        ...lines,
+        '',
+        '{}',
+        '',
+      ].join('\r\n');
+    const asking = (line: string) =>
+      ask(origin, '/shop/$batch', {
+        method: 'POST',
+        body: `--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n${part('1')}${part('2', line)}--c--\r\n--b--`,
+        more: { 'content-type': 'multipart/mixed; boundary=b' },
+      });
+    const refused = await asking('If-None-Match: *');
+    expect(refused.body).toContain('1:If-None-Match HTTP header cannot be specified for PUT');
+    expect((await asking('Content-Encoding: gzip')).said).toBe('400 UnsupportedHeader');
+    expect((await asking('X-HTTP-Method: MERGE')).said).toBe('400 XMethodNotUsingPost');
+    const row = "/shop/Orders(PartitionKey='p',RowKey='1')";
+    expect((await ask(origin, row)).said).toBe('404 ResourceNotFound');
+    expect((await asking('If-None-Again: *')).body).toContain('204 No Content');
+    expect((await ask(origin, row)).said).toBe('200');
+  });
+
+  it('name their host, and one method', async () => {
+    const { port } = await serve();
+    const path = '/shop/Orders';
+    const head = headOf('POST', path, { ...signed(path), 'content-length': '0' });
+    expect(await answerTo(port, `${head.replace('host: h', 'host:')}\r\n`)).toContain(
+      'HostInformationNotPresent',
+    );
+    const twice = 'x-http-method: PUT\r\nx-http-method: DELETE\r\n';
+    expect(await answerTo(port, `${head}${twice}\r\n`)).toContain('XMethodIncorrectCount');
   });
 
   it('of a clock more than 15 minutes off are refused', async () => {
@@ -233,6 +309,47 @@ describe('a token to read on with', () => {
   });
 });
 
+describe('a list of tables', () => {
+  it('is read to its end page by page, in whatever case the names are', async () => {
+    const { origin } = await serve();
+    for (const name of ['alpha', 'Beta', 'gamma', 'ZETA', 'eta']) {
+      const body = JSON.stringify({ TableName: name });
+      expect((await ask(origin, '/shop/Tables', { method: 'POST', body })).said).toBe('201');
+    }
+    const names: string[] = [];
+    let token: string | null = '';
+    for (let page = 0; token !== null && page < 20; page += 1) {
+      const from: string = token === '' ? '' : `&NextTableName=${encodeURIComponent(token)}`;
+      const { response, body } = await ask(origin, '/shop/Tables', { query: `$top=1${from}` });
+      const { value } = JSON.parse(body) as { readonly value: { readonly TableName: string }[] };
+      names.push(...value.map(({ TableName }) => TableName));
+      token = response.headers.get('x-ms-continuation-nexttablename');
+    }
+    expect(names).toEqual(['alpha', 'Beta', 'eta', 'gamma', 'Orders', 'Others', 'ZETA']);
+  });
+});
+
+describe('a choice of properties', () => {
+  it('holds names of properties, and nothing that an answer has of its own', async () => {
+    const { origin } = await serve();
+    const body = '{"PartitionKey":"p","RowKey":"r","a":1}';
+    expect((await ask(origin, '/shop/Orders', { method: 'POST', body })).said).toBe('201');
+    const choose = (names: string) =>
+      ask(origin, "/shop/Orders(PartitionKey='p',RowKey='r')", { query: `$select=${names}` });
+    for (const name of ['odata.etag', 'a@odata.type', 'a/b', 'a b', '1a', '"']) {
+      expect((await choose(encodeURIComponent(`a,${name}`))).said).toBe('400 InvalidInput');
+    }
+    const valuesOf = async (names: string): Promise<string[]> =>
+      Object.keys(JSON.parse((await choose(names)).body) as object).filter(
+        (name) => !name.startsWith('odata.'),
+      );
+    expect(await valuesOf('a,,absent,')).toEqual(['a', 'absent']);
+    expect(await valuesOf('a,a')).toEqual(['a']);
+    expect(await valuesOf('a,*')).toEqual(['PartitionKey', 'RowKey', 'Timestamp', 'a']);
+    expect(await valuesOf(',')).toEqual(['PartitionKey', 'RowKey', 'Timestamp', 'a']);
+  });
+});
+
 describe('a body', () => {
   it('may begin with the mark of its encoding', async () => {
     const { origin } = await serve();
@@ -316,5 +433,19 @@ describe('rules for pages of other origins', () => {
     expect(response.status).toBe(200);
     expect(response.headers.get('access-control-expose-headers')).toBe('x-ms-a');
     expect(failures).toEqual([]);
+  });
+
+  it('hold for refusals too, or a page could not read them', async () => {
+    const { origin } = await serve();
+    expect((await set(origin, rule('x-ms-error-code'))).said).toBe('202');
+    const of = async (path: string, headers: Readonly<Record<string, string>>) => {
+      const response = await fetch(`${origin}${path}`, {
+        headers: { ...headers, origin: 'https://page.example' },
+      });
+      return [response.status, response.headers.get('access-control-allow-origin')];
+    };
+    const row = "/shop/Orders(PartitionKey='p',RowKey='none')";
+    expect(await of(row, signed(row))).toEqual([404, '*']);
+    expect(await of(row, {})).toEqual([401, '*']);
   });
 });

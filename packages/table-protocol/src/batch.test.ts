@@ -86,6 +86,13 @@ describe('a batch', () => {
     expect(parseBatch(TYPE, text.join('\r\n')).requests).toMatchObject([{ method: 'MERGE' }]);
   });
 
+  it('is read as the page of the service has it, with a blank in an address', () => {
+    const row = "/Blogs(PartitionKey='Channel_17', RowKey='3')";
+    const head = `MERGE https://a.table.core.windows.net${row} HTTP/1.1`;
+    const text = batch([operation('{}', head)]).join('\r\n');
+    expect(parseBatch(TYPE, text).requests).toMatchObject([{ method: 'MERGE', target: row }]);
+  });
+
   it('may hold one read', () => {
     const text = [
       '--batch_1',

@@ -9,6 +9,7 @@ import {
   type StoredEntity,
   toUtcText,
 } from './edm-json.ts';
+import { refusalOf } from './testing/refusal.ts';
 
 const read = (json: string): Record<string, FieldValue> =>
   Object.fromEntries(decodeEntity(json).properties);
@@ -107,6 +108,23 @@ describe('an entity that a client sends', () => {
     ],
   ])("is refused by the service's own error: %.40s is %s", (json, code) => {
     expect(() => decodeEntity(json)).toThrow(expect.objectContaining({ code }));
+  });
+
+  it.each([
+    '{"a":1,"a":2}',
+    '{"a":1,"\\u0061":2}',
+    '{"a":"}{\\"","b":1,"a":"x"}',
+    '{"PartitionKey":"p","RowKey":"r","PartitionKey":"q"}',
+    '{"a":"5","a@odata.type":"Edm.Int64","a@odata.type":"Edm.String"}',
+    '{"__proto__":1,"__proto__":2}',
+  ])('is refused where it names one property twice: %s', (json) => {
+    expect(refusalOf(() => decodeEntity(json))).toBe('DuplicatePropertiesSpecified');
+  });
+
+  it('may hold the signs of JSON in its texts, and names of its own within what is left out', () => {
+    const json =
+      '{ "a" : "{\\"a\\":1, \\\\", "b:" : null, "odata.x" : {"c":1,"c":[{"c":2}]} , "c":"" }';
+    expect([...decodeEntity(json).properties.keys()]).toEqual(['a', 'c']);
   });
 
   it('may be as large as the service takes it', () => {

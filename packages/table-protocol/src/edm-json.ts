@@ -67,7 +67,10 @@ class NumberText {
   }
 }
 
-/** Reads a JSON object, of the body of a table's creation too. Throws `InvalidInput`. */
+/**
+ * Reads a JSON object, of the body of a table's creation too. Throws `InvalidInput` for what is none, and the service's
+ * own error for a name that stands twice: which of its values was meant nobody knows.
+ */
 export function parseObject(text: string): Json {
   let json: unknown;
   try {
@@ -78,7 +81,24 @@ export function parseObject(text: string): Json {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
     throw invalid('The body is no JSON object.');
   }
+  if (countMembers(text) > Object.keys(json).length) {
+    throw new TableError('DuplicatePropertiesSpecified');
+  }
   return json as Json;
+}
+
+/** Matches what of a JSON text counts its members: the texts, whole, and the signs outside of them. */
+const JSON_SIGN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]:]/gs;
+
+/** Returns how many members the object has that a JSON text is, those of objects within it left out. */
+function countMembers(text: string): number {
+  let [count, depth] = [0, 0];
+  for (const [sign] of text.matchAll(JSON_SIGN)) {
+    if (sign === ':') count += depth === 1 ? 1 : 0;
+    else if (sign === '{' || sign === '[') depth += 1;
+    else if (sign === '}' || sign === ']') depth -= 1;
+  }
+  return count;
 }
 
 function keepNumberText(_: string, value: unknown, context?: { source?: string }): unknown {

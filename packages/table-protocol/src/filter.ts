@@ -35,7 +35,10 @@ type Token =
   | { readonly kind: 'word' | 'open' | 'close' | 'end'; readonly text: string }
   | { readonly kind: 'value'; readonly text: string; readonly value: FieldValue };
 
-/** Throws `InvalidInput`, saying what stands where it should not, for what is no filter of the service. */
+/**
+ * Throws `InvalidInput`, saying what stands where it should not, for what is no filter of the service, and
+ * `NotImplemented` for what OData has beyond it.
+ */
 export function parseFilter(text: string): Predicate {
   if (text.length > FILTER_LENGTH_MAX) {
     throw invalid(`A filter has at most ${FILTER_LENGTH_MAX} characters.`);
@@ -110,8 +113,9 @@ function readComparison(reader: Reader): Predicate {
   if (reader.comparisons > COMPARISONS_MAX) {
     throw invalid(`A filter has at most ${COMPARISONS_MAX} comparisons.`);
   }
-  const operator = peek(reader).text;
-  if (!isOperator(operator) || peek(reader).kind !== 'word') return asBoolean(reader, left);
+  const { kind, text: operator } = peek(reader);
+  if (kind === 'word' && ARITHMETIC.has(operator)) throw notImplemented(operator);
+  if (!isOperator(operator) || kind !== 'word') return asBoolean(reader, left);
   reader.position += 1;
   return join(left, operator, readOperand(reader));
 }
@@ -153,6 +157,18 @@ function isOperator(text: string): text is ComparisonOperator {
   return Object.hasOwn(MIRRORED, text);
 }
 
+/** OData has them and the service has not, which it says by a code of its own. */
+const FUNCTIONS: ReadonlySet<string> = new Set(
+  'substringof endswith startswith length indexof insert remove replace substring tolower toupper trim concat day hour minute month second year round floor ceiling isof cast'.split(
+    ' ',
+  ),
+);
+const ARITHMETIC: ReadonlySet<string> = new Set(['add', 'sub', 'mul', 'div', 'mod']);
+
+function notImplemented(word: string): TableError {
+  return new TableError('NotImplemented', `A filter has no "${word}".`);
+}
+
 const RESERVED: ReadonlySet<string> = new Set(['and', 'or', 'not', ...Object.keys(MIRRORED)]);
 
 function readOperand(reader: Reader): Operand {
@@ -164,6 +180,7 @@ function readOperand(reader: Reader): Operand {
   const isName = token.kind === 'word' && isPropertyName(token.text);
   if (!isName || RESERVED.has(token.text)) throw unexpected(reader, 'a property or a value');
   reader.position += 1;
+  if (FUNCTIONS.has(token.text) && peek(reader).kind === 'open') throw notImplemented(token.text);
   return { kind: 'property', name: token.text };
 }
 

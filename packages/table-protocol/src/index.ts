@@ -20,15 +20,18 @@ export {
   type StoredEntity,
   typedTextOf,
 } from './edm-json.ts';
-export { checkKey, checkProperties } from './entity-limits.ts';
+export { checkKey, checkProperties, isPropertyName } from './entity-limits.ts';
 // Filters.
 export { parseFilter } from './filter.ts';
-// Versions of an entity, and places in a listing.
+// What headers ask, and places in a listing.
 export {
+  checkEncoding,
+  checkUnconditional,
   decodeContinuation,
   encodeContinuation,
   type IfMatch,
   parseIfMatch,
+  verbOf,
 } from './headers.ts';
 // Addresses.
 export {

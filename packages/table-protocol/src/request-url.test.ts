@@ -25,6 +25,10 @@ const PATH: readonly [string, Resource][] = [
     { kind: 'entity', table: 'T1', partitionKey: 'p', rowKey: '' },
   ],
   [
+    "/acc/T1(PartitionKey='p',%20RowKey='r')",
+    { kind: 'entity', table: 'T1', partitionKey: 'p', rowKey: 'r' },
+  ],
+  [
     "/acc/T1(RowKey='r',PartitionKey='p')",
     { kind: 'entity', table: 'T1', partitionKey: 'p', rowKey: 'r' },
   ],

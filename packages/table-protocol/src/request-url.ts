@@ -105,8 +105,9 @@ function decode(text: string): string {
 
 const BENEATH = /^(?<name>(?!tables\/|\$)[^()/]+)\/[^()/]+(?<keys>\(.+\))?$/is;
 const NAMED = /^(?<name>[^()/]*)(?:\((?<inner>.*)\))?\/?$/s;
+/** The service's own pages write a blank behind the comma. */
 const KEYS =
-  /^(?:PartitionKey='(?<first>(?:[^']|'')*)',RowKey='(?<second>(?:[^']|'')*)'|RowKey='(?<row>(?:[^']|'')*)',PartitionKey='(?<partition>(?:[^']|'')*)')$/s;
+  /^(?:PartitionKey='(?<first>(?:[^']|'')*)'\s*,\s*RowKey='(?<second>(?:[^']|'')*)'|RowKey='(?<row>(?:[^']|'')*)'\s*,\s*PartitionKey='(?<partition>(?:[^']|'')*)')$/s;
 const TABLE = /^'(?<name>[^']*)'$/;
 
 function parseResource(encoded: string, account: string): Resource {

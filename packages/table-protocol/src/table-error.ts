@@ -34,8 +34,13 @@ const ERRORS = {
     'All commands in a batch must operate on same entity group.',
   ],
   CorsPreflightFailure: [403, 'CORS not enabled or no matching rule found for this request.'],
+  DuplicatePropertiesSpecified: [400, 'A property is specified more than one time.'],
   EntityAlreadyExists: [409, 'The specified entity already exists.'],
   EntityTooLarge: [400, 'The entity is larger than the maximum allowed size (1MB).'],
+  HostInformationNotPresent: [
+    400,
+    'The required host information is not present in the request. You must send a non-empty Host header or include the absolute URI in the request line.',
+  ],
   InsufficientAccountPermissions: [
     403,
     'The account being accessed does not have sufficient permissions to execute this operation.',
@@ -92,11 +97,15 @@ const ERRORS = {
     400,
     'The entity contains more properties than allowed. Each entity can include up to 252 properties to store data. Each entity also has 3 system properties.',
   ],
+  UnsupportedHeader: [400, 'One of the HTTP headers specified in the request is not supported.'],
   UnsupportedHttpVerb: [405, "The resource doesn't support specified Http Verb."],
   UpdateConditionNotSatisfied: [
     412,
     'The update condition specified in the request was not satisfied.',
   ],
+  XMethodIncorrectCount: [400, 'More than one X-HTTP-Method is specified.'],
+  XMethodIncorrectValue: [400, 'The specified X-HTTP-Method is invalid.'],
+  XMethodNotUsingPost: [400, 'The request uses X-HTTP-Method with an HTTP verb other than POST.'],
 } as const satisfies Readonly<Record<string, readonly [status: number, sentence: string]>>;
 
 export type TableErrorCode = keyof typeof ERRORS;
