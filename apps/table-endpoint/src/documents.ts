@@ -181,7 +181,7 @@ export function only(method: string, methods: readonly string[]): void {
 /** Throws for a body in a format that is not read; without a type it is taken for JSON. */
 export function checkJsonBody(headers: Readonly<Record<string, string | undefined>>): void {
   const type = headers['content-type'] ?? '';
-  if (type === '' || /^application\/json/i.test(type)) return;
+  if (type === '' || /^application\/json\s*(?:;|$)/i.test(type)) return;
   throw new TableError(/atom/i.test(type) ? 'AtomFormatNotSupported' : 'MediaTypeNotSupported');
 }
 

@@ -215,6 +215,18 @@ describe('telemetry of whole regions', () => {
     expect([...(await routesOf(api, '201'))].filter(isAsked)).toEqual([]);
   });
 
+  test('a client who asks for what there is not alarms nobody: his 501 is no failure of a region', () => {
+    const failing = alerts.groups
+      .flatMap(({ rules }) => rules)
+      .filter(({ alert }) => /(?:Fails|Errors)$/.test(alert))
+      .flatMap(({ expr }) => [...expr.matchAll(/response_status_code=~?"([^"]+)"/g)])
+      .map(([, pattern]) => new RegExp(`^(?:${pattern})$`));
+    expect(failing.length).toBeGreaterThan(1);
+    for (const pattern of failing) {
+      expect(['500', '501', '404'].filter((status) => pattern.test(status))).toEqual(['500']);
+    }
+  });
+
   test('nothing of a person is in any metric, span or attribute', async () => {
     const processes = processesOf(cluster);
     const scrapes = await Promise.all(processes.map(scrape));
