@@ -1,5 +1,4 @@
 import {
-  AppError,
   catalogKind,
   currentTable,
   isOverlaid,
@@ -27,7 +26,7 @@ import { createSources, type OpenSource, type Sources } from '../../connections.
 import { FREEZE_MS } from '../../open-tables.ts';
 import type { Activity } from '../activity.ts';
 import { openCatalogue, type PurgeOptions, writerOf } from './purge-duty.ts';
-import { createTableWaits, type Duty, type TableWaits } from './run-duties.ts';
+import { createTableWaits, type Duty, noteTrouble, type TableWaits } from './run-duties.ts';
 
 interface CopyDutyOptions extends PurgeOptions {
   readonly openSource: OpenSource;
@@ -92,29 +91,22 @@ class Copier {
   isBusy = false;
 
   async turn(signal: AbortSignal): Promise<void> {
-    const { copyLease, kinds, logger } = this.#options;
+    const { copyLease, kinds, logger, activity } = this.#options;
     if (!kinds.includes(catalogKind)) return;
     const taken = await this.#findTaken();
     this.isBusy = taken.length > 0;
     if (taken.length === 0 || !(await copyLease.acquire(LEASE_MS))) return;
-    for (const one of taken) {
-      if (signal.aborted) return;
-      const { name } = one.table;
-      if (this.#waits.isWaiting(one.tableId)) continue;
-      try {
-        await this.#advance(one, signal);
-        this.#waits.end(one.tableId);
-      } catch (error) {
-        if (!(error instanceof AppError)) throw error;
-        if (signal.aborted) return;
-        const delayMs = this.#waits.again(one.tableId);
+    await this.#waits.advanceEach(taken, signal, {
+      advance: (one) => this.#advance(one, signal),
+      interrupted: async ({ table: { name }, source, tableId }, error, delayMs) => {
         logger.warn(
-          { event: 'copy-interrupted', table: name, source: one.source.from, delayMs, error },
+          { event: 'copy-interrupted', table: name, source: source.from, delayMs, error },
           'A table cannot be copied now; it is tried again from where it was.',
         );
-        await this.#noteTrouble(one, error);
-      }
-    }
+        const record = await noteTrouble(this.#recordOf(tableId), error);
+        if (record !== undefined) activity.noteCopy({ table: name, record });
+      },
+    });
   }
 
   async #findTaken(): Promise<readonly Taken[]> {
@@ -127,20 +119,6 @@ class Copier {
       if (source.home !== region || !['frozen', 'overlay'].includes(source.state)) return [];
       return [{ table, source, tableId: rowsIdOf(table) }];
     });
-  }
-
-  async #noteTrouble({ table, tableId }: Taken, { code, message }: AppError): Promise<void> {
-    const record = this.#recordOf(tableId);
-    try {
-      const seen = await record.look();
-      if (seen.kind !== 'value') return;
-      const value = { ...seen.value, trouble: `${code}: ${message}`.slice(0, 500) };
-      this.#options.activity.noteCopy({ table: table.name, record: value });
-      await record.write(value, seen);
-    } catch (error) {
-      // It was logged; the record may lie in the store that has the trouble.
-      if (!(error instanceof AppError)) throw error;
-    }
   }
 
   #recordOf(tableId: string): StatusRow<CopyRecord> {

@@ -25,7 +25,7 @@ import { createSources, type OpenSource, type Sources } from '../../connections.
 import { bucketCountOf } from '../../region-tables.ts';
 import type { Activity } from '../activity.ts';
 import { openCatalogue, type PurgeOptions } from './purge-duty.ts';
-import { createTableWaits, type Duty, type TableWaits } from './run-duties.ts';
+import { createTableWaits, type Duty, noteTrouble, type TableWaits } from './run-duties.ts';
 
 interface MirrorDutyOptions extends PurgeOptions {
   readonly openSource: OpenSource;
@@ -101,24 +101,26 @@ class Mirrors {
   }
 
   async #work(found: readonly Mirrored[], signal: AbortSignal): Promise<void> {
+    const { logger, store } = this.#options;
     const mirrored: Mirrored[] = [];
     for (const one of found) {
       const { source } = one.table;
       if (isLeaving(source)) await this.#goOn(one, source);
       else mirrored.push(one);
     }
-    for (const one of mirrored) {
-      if (signal.aborted) return;
-      if (this.#waits.isWaiting(one.tableId)) continue;
-      try {
-        await this.#advance(one, signal);
-        this.#waits.end(one.tableId);
-      } catch (error) {
-        if (!(error instanceof AppError)) throw error;
-        if (signal.aborted) return;
-        await this.#noteTrouble(one, error);
-      }
-    }
+    await this.#waits.advanceEach(mirrored, signal, {
+      advance: (one) => this.#advance(one, signal),
+      interrupted: async ({ table, mirror, tableId }, error, delayMs) => {
+        logger.warn(
+          { event: 'mirror-interrupted', table: table.name, to: mirror.to, delayMs, error },
+          'A table cannot be mirrored now; it is tried again from where it was.',
+        );
+        // A mirror that was dropped is made again at the beginning of a pass.
+        const changed = error.code === 'TABLE_MISSING' ? { behind: '' } : {};
+        await noteTrouble(createMirrorRecord({ store, tableId }), error, changed);
+      },
+    });
+    if (signal.aborted) return;
     await this.#tell(mirrored);
   }
 
@@ -210,27 +212,6 @@ class Mirrors {
       // At a slow pace longer than the lease, and than a return waits for it.
       await mirrorLease.release();
       await clock.sleep(dueMs - clock.nowMs(), signal);
-    }
-  }
-
-  async #noteTrouble({ table, mirror, tableId }: Mirrored, error: AppError): Promise<void> {
-    const { logger, store } = this.#options;
-    const delayMs = this.#waits.again(tableId);
-    logger.warn(
-      { event: 'mirror-interrupted', table: table.name, to: mirror.to, delayMs, error },
-      'A table cannot be mirrored now; it is tried again from where it was.',
-    );
-    const record = createMirrorRecord({ store, tableId });
-    try {
-      const seen = await record.look();
-      if (seen.kind !== 'value') return;
-      const trouble = `${error.code}: ${error.message}`.slice(0, 500);
-      // A mirror that was dropped is made again at the beginning of a pass.
-      const behind = error.code === 'TABLE_MISSING' ? '' : seen.value.behind;
-      await record.write({ ...seen.value, behind, trouble }, seen);
-    } catch (failure) {
-      // It was logged; the record may lie in the store that has the trouble.
-      if (!(failure instanceof AppError)) throw failure;
     }
   }
 

@@ -1,4 +1,5 @@
 import {
+  AppError,
   believedPeer,
   type Clock,
   type NoticeKind,
@@ -12,6 +13,7 @@ import {
   type SupervisedLoop,
   superviseLoop,
 } from '@tandem/service-kit';
+import type { StatusRow } from '@tandem/storage';
 import type { ActivityCounts } from '../activity.ts';
 import type { ObservedReceiver, ObservedStatus, ObservedSweeper } from '../observed-ports.ts';
 
@@ -160,20 +162,30 @@ export function createStatusLogDuty(options: StatusLogDutyOptions): Duty {
   };
 }
 
+/** Records hold the beginning of what is said. */
+const TROUBLE_CHARACTERS_MAX = 500;
+
 interface WaitBounds {
   readonly delayMsMin: number;
   readonly delayMsMax: number;
 }
 
-/** Keeps how long each table that has trouble waits before it is tried again, so that it holds up no other. */
+interface TableWork<Table> {
+  readonly advance: (table: Table) => Promise<void>;
+  /** Told of the trouble that a table has, and how long it waits for that, in milliseconds. */
+  readonly interrupted: (table: Table, error: AppError, delayMs: number) => Promise<void>;
+}
+
+/** Advances tables one after another. One that has trouble waits before it is tried again, and holds up no other. */
 export interface TableWaits {
-  isWaiting(tableId: string): boolean;
-  /** Lets it wait twice as long as the time before, within the bounds, and returns how long in milliseconds. */
-  again(tableId: string): number;
-  /** Lets it wait for so long. */
+  /** Ends early, and calls nothing interrupted, once the signal is aborted. Throws what is no error of operation. */
+  advanceEach<Table extends { readonly tableId: string }>(
+    tables: readonly Table[],
+    signal: AbortSignal,
+    work: TableWork<Table>,
+  ): Promise<void>;
+  /** Lets a table wait for so long, however well it goes. */
   during(tableId: string, delayMs: number): void;
-  /** Has it tried at once: it goes well again. */
-  end(tableId: string): void;
 }
 
 export function createTableWaits(clock: Pick<Clock, 'nowMs'>, bounds: WaitBounds): TableWaits {
@@ -181,14 +193,48 @@ export function createTableWaits(clock: Pick<Clock, 'nowMs'>, bounds: WaitBounds
   const during = (tableId: string, delayMs: number): void =>
     void waits.set(tableId, { delayMs, untilMs: clock.nowMs() + delayMs });
   return {
-    isWaiting: (tableId) => clock.nowMs() < (waits.get(tableId)?.untilMs ?? 0),
-    again(tableId) {
-      const before = waits.get(tableId)?.delayMs ?? bounds.delayMsMin / 2;
-      const delayMs = Math.min(before * 2, bounds.delayMsMax);
-      during(tableId, delayMs);
-      return delayMs;
+    async advanceEach(tables, signal, { advance, interrupted }) {
+      for (const table of tables) {
+        if (signal.aborted) return;
+        const { tableId } = table;
+        const before = waits.get(tableId);
+        if (clock.nowMs() < (before?.untilMs ?? 0)) continue;
+        try {
+          await advance(table);
+          // A wait that was asked for meanwhile stands.
+          if (waits.get(tableId) === before) waits.delete(tableId);
+        } catch (error) {
+          if (!(error instanceof AppError)) throw error;
+          if (signal.aborted) return;
+          const delayMs = Math.min(
+            before === undefined ? bounds.delayMsMin : before.delayMs * 2,
+            bounds.delayMsMax,
+          );
+          during(tableId, delayMs);
+          await interrupted(table, error, delayMs);
+        }
+      }
     },
     during,
-    end: (tableId) => void waits.delete(tableId),
   };
+}
+
+/** Writes into the record of a table what trouble it has, and what else is `changed` by it. Returns the record, if there is one. */
+export async function noteTrouble<Value extends { readonly trouble: string }>(
+  record: StatusRow<Value>,
+  { code, message }: AppError,
+  changed?: Partial<Value>,
+): Promise<Value | undefined> {
+  let value: Value | undefined;
+  try {
+    const seen = await record.look();
+    if (seen.kind !== 'value') return undefined;
+    const trouble = `${code}: ${message}`.slice(0, TROUBLE_CHARACTERS_MAX);
+    value = { ...seen.value, ...changed, trouble };
+    await record.write(value, seen);
+  } catch (error) {
+    // It was logged; the record may lie in the store that has the trouble.
+    if (!(error instanceof AppError)) throw error;
+  }
+  return value;
 }
