@@ -202,6 +202,20 @@ function bindTable(found: FoundTable, parts: BoundParts): FoundRegionTable {
   }
 }
 
+/** A write, done to whichever rows the table has when its turn comes. */
+type Write<O> = (rows: OpenTable) => Promise<O>;
+
+/** Returns all writes of a table, each of them done by `write`. */
+function writesBy(write: <O>(work: Write<O>) => Promise<O>): Omit<OpenTable, 'get' | 'query'> {
+  return {
+    insert: (...asked) => write((rows) => rows.insert(...asked)),
+    put: (...asked) => write((rows) => rows.put(...asked)),
+    merge: (...asked) => write((rows) => rows.merge(...asked)),
+    remove: (...asked) => write((rows) => rows.remove(...asked)),
+    transact: (...asked) => write((rows) => rows.transact(...asked)),
+  };
+}
+
 /** Returns what the ids of its rows began with before it was returned to a plain table. */
 function formerIdOf({ key, source }: TableGeneration): string | undefined {
   if (source === undefined || source === SOURCE_UNREADABLE) return undefined;
@@ -244,8 +258,8 @@ function bindRows(
   });
   const idOf = (key: OpenKey): string => encodeOpenId(tableId, key);
   /** Nothing is acknowledged into a table that was deleted meanwhile. */
-  const confirmed = async <O>(writing: Promise<O>): Promise<O> => {
-    const outcome = await writing;
+  const confirmed = async <O>(work: Write<O>): Promise<O> => {
+    const outcome = await work(rows);
     if (await catalogue.confirm(found, region)) return outcome;
     throw await errorUnconfirmed(table, catalogue);
   };
@@ -267,11 +281,7 @@ function bindRows(
     rows: {
       get: (key) => rows.get(key),
       query: (query) => rows.query(query),
-      insert: (...write) => confirmed(rows.insert(...write)),
-      put: (...write) => confirmed(rows.put(...write)),
-      merge: (...write) => confirmed(rows.merge(...write)),
-      remove: (...write) => confirmed(rows.remove(...write)),
-      transact: (...write) => confirmed(rows.transact(...write)),
+      ...writesBy(confirmed),
       reach,
       acknowledgementOf: (version, asked) => consistency.acknowledgementOf(version, asked),
       receiptFor: async (key, version) => consistency.receiptFor(idOf(key), version),
@@ -345,19 +355,14 @@ function bindLeaving(found: FoundTable, source: TableSource, parts: BoundParts):
     }
   };
   // Only who waits takes a place: while the table closes writes go on here, as many as ever.
-  const write = async <T>(work: (rows: RegionOpenTable) => Promise<T>): Promise<T> =>
-    work((await look()) ?? (await wait()));
+  const write = async <O>(work: Write<O>): Promise<O> => work((await look()) ?? (await wait()));
   return {
     ...bound,
     rows: {
       ...bound.rows,
       get: (key) => read((rows) => rows.get(key)),
       query: (query) => read((rows) => rows.query(query)),
-      insert: (...asked) => write((rows) => rows.insert(...asked)),
-      put: (...asked) => write((rows) => rows.put(...asked)),
-      merge: (...asked) => write((rows) => rows.merge(...asked)),
-      remove: (...asked) => write((rows) => rows.remove(...asked)),
-      transact: (...asked) => write((rows) => rows.transact(...asked)),
+      ...writesBy(write),
     },
   };
 }
@@ -394,11 +399,7 @@ function bindForwarded(
       // Both sides are read, as in the overlay: so it does not matter what became of the state meanwhile.
       get: (key) => forwarding.get(key),
       query: (query) => forwarding.query(query),
-      insert: (...asked) => write((rows) => rows.insert(...asked)),
-      put: (...asked) => write((rows) => rows.put(...asked)),
-      merge: (...asked) => write((rows) => rows.merge(...asked)),
-      remove: (...asked) => write((rows) => rows.remove(...asked)),
-      transact: (...asked) => write((rows) => rows.transact(...asked)),
+      ...writesBy(write),
       // There is one place that has it, and whoever reads it sees all that was ever seen.
       reach: async () => ({ kind: 'reached' }),
       acknowledgementOf: (version, asked) => consistency.acknowledgementOf(version, asked),
@@ -412,7 +413,7 @@ function bindForwarded(
 interface Forwarded {
   readonly forwarding: OpenTable;
   /** Does a write where the table is when its turn comes: it is held while that is frozen. */
-  readonly write: <O>(work: (rows: OpenTable) => Promise<O>) => Promise<O>;
+  readonly write: <O>(work: Write<O>) => Promise<O>;
 }
 
 function createForwarded({ table }: FoundTable, source: TableSource, parts: BoundParts): Forwarded {
@@ -443,7 +444,7 @@ function createForwarded({ table }: FoundTable, source: TableSource, parts: Boun
       throw new StateChanged('TABLE_UNAVAILABLE', message, { retryAfterMs: RETRY_AFTER_MS });
     },
   });
-  const hold = async <O>(work: (rows: OpenTable) => Promise<O>): Promise<O> => {
+  const hold = async <O>(work: Write<O>): Promise<O> => {
     const leave = places.take(table.key);
     try {
       const endMs = clock.nowMs() + HELD_MS_MAX;
@@ -490,11 +491,7 @@ function openByName(find: () => Promise<RegionOpenTable>): RegionOpenTable {
   return {
     get: async (key) => (await find()).get(key),
     query: async (query) => (await find()).query(query),
-    insert: async (...write) => (await find()).insert(...write),
-    put: async (...write) => (await find()).put(...write),
-    merge: async (...write) => (await find()).merge(...write),
-    remove: async (...write) => (await find()).remove(...write),
-    transact: async (...write) => (await find()).transact(...write),
+    ...writesBy(async (work) => work(await find())),
     reach: async (...asked) => (await find()).reach(...asked),
     acknowledgementOf: async (...asked) => (await find()).acknowledgementOf(...asked),
     receiptFor: async (...asked) => (await find()).receiptFor(...asked),

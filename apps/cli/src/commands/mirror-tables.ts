@@ -9,9 +9,14 @@ import {
 } from '@tandem/core';
 import type { Command } from 'commander';
 import type { Cli, Outcome } from '../act.ts';
-import { NotFoundError, UsageError } from '../exit-codes.ts';
-import { openCatalogue } from '../regions/open-writer.ts';
-import { openAccount, openAllForSources, showMirror } from '../regions/plain-accounts.ts';
+import { UsageError } from '../exit-codes.ts';
+import { findTable } from '../regions/open-writer.ts';
+import {
+  openAccount,
+  openAllForSources,
+  regionNamed,
+  showMirror,
+} from '../regions/plain-accounts.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import type { Session } from '../session.ts';
 
@@ -52,9 +57,7 @@ async function mirror(
   { region, to, accountTable, end, apply }: MirrorCommand,
   [name = '']: readonly string[],
 ): Promise<Outcome> {
-  const catalogue = await openCatalogue(session, region);
-  const table = (await catalogue.findNow(name))?.table;
-  if (table === undefined) throw new NotFoundError(`${region} has no table ${name}.`);
+  const { catalogue, table } = await findTable(session, region, name);
   if (end && to !== undefined) throw new UsageError('Give --to to begin, or --end to end.');
   if (end) {
     if (!apply) return tell(table, `Would end the mirror of ${table.name}. Run it with --apply.`);
@@ -85,9 +88,7 @@ async function openEmpty(
   session: Session,
   { home, to, table }: { readonly home: string; readonly to: string; readonly table: string },
 ): Promise<TableStore> {
-  const regions = await openAllForSources(session);
-  const region = regions.find(({ name }) => name === home);
-  if (region === undefined) throw new UsageError(`There is no region ${home}.`);
+  const region = regionNamed(await openAllForSources(session), home);
   const store = await openAccount(session, region, to);
   if (!(await isEmptyOrMissing(store, table))) {
     throw new UsageError(

@@ -53,12 +53,14 @@ import type { Command } from 'commander';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT, NotFoundError, UsageError } from '../exit-codes.ts';
 import { durationText } from '../option-values.ts';
-import { openCatalogue } from '../regions/open-writer.ts';
+import { findTable } from '../regions/open-writer.ts';
 import {
   connectionOf,
   openAccount,
   openAllForSources,
+  regionNamed,
   sourceJson,
+  tellSource,
 } from '../regions/plain-accounts.ts';
 import { type CliRegion, readDurationMs } from '../regions/region.ts';
 import { requireConfirmation } from '../regions/require-confirmation.ts';
@@ -129,16 +131,14 @@ async function giveOut(
   { region, apply, confirm, back }: ReturnCommand,
   [name = '']: readonly string[],
 ): Promise<Outcome> {
-  const catalogue = await openCatalogue(session, region);
-  const table = (await catalogue.findNow(name))?.table;
-  if (table === undefined) throw new NotFoundError(`${region} has no table ${name}.`);
+  const { catalogue, table } = await findTable(session, region, name);
   const { source, mirror } = table;
   const readable = source === SOURCE_UNREADABLE ? undefined : source;
   if (readable?.state === 'proxy') return settleReturned({ session, catalogue }, table, apply);
   if (back) {
-    if (!apply) return tell(table, `Would let ${table.name} stay. Run it with --apply.`);
+    if (!apply) return tellSource(table, `Would let ${table.name} stay. Run it with --apply.`);
     const kept = await catalogue.stepReturn(name, { kind: 'stay', home: region }, table.generation);
-    return tell({ ...table, source: kept }, `${table.name} stays, and takes writes.`, true);
+    return tellSource({ ...table, source: kept }, `${table.name} stays, and takes writes.`, true);
   }
   const nowMs = session.io.clock.nowMs();
   decideReturn(table, { kind: 'leave', home: region }, nowMs);
@@ -146,14 +146,13 @@ async function giveOut(
     throw new UsageError(`Nothing mirrors table ${table.name} that this build can read.`);
   }
   const regions = await openAllForSources(session);
-  const home = regions.find((one) => one.name === region);
-  if (home === undefined) throw new UsageError(`There is no region ${region}.`);
+  const home = regionNamed(regions, region);
   const leaving: Leaving = { session, catalogue, table, mirror, regions, home };
   const record = await requireReturnable(leaving);
   const others = regions.flatMap((one) => (one.name === region ? [] : [one.name]));
   const where = `table ${mirror.table} of ${mirror.to}`;
   if (!apply) {
-    return tell(
+    return tellSource(
       table,
       (others.length === 0
         ? ''
@@ -597,7 +596,7 @@ async function settleOrTell(leaving: Leaving, now: TableGeneration): Promise<Out
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
     const text = `Whether every region has heard of it is not known: ${error.message} Repeat the command.`;
-    return { ...tell(now, text), exitCode: EXIT.finding };
+    return { ...tellSource(now, text), exitCode: EXIT.finding };
   }
 }
 
@@ -613,8 +612,9 @@ async function settleReturned(
   const { clock, signal } = session.io;
   const next =
     'Clients take the address of the plain account one after the other; when the last has, tandem tables delete ends it here.';
-  if (older.length === 0) return tell(now, `${now.name} is forwarded. ${next}`);
-  if (!apply) return tell(now, `${now.name} is returned. Run it with --apply to end what it was.`);
+  if (older.length === 0) return tellSource(now, `${now.name} is forwarded. ${next}`);
+  if (!apply)
+    return tellSource(now, `${now.name} is returned. Run it with --apply to end what it was.`);
   const { regions } = await session.inventory();
   const endMs = clock.nowMs() + HEAR_MS_MAX;
   for (const { name } of regions) {
@@ -622,7 +622,7 @@ async function settleReturned(
     while (!(await hasHeard(region, now, () => true))) {
       if (clock.nowMs() > endMs || signal.aborted) {
         return {
-          ...tell(now, `${name} has not heard of it yet: repeat the command. ${next}`),
+          ...tellSource(now, `${name} has not heard of it yet: repeat the command. ${next}`),
           exitCode: EXIT.finding,
         };
       }
@@ -631,9 +631,5 @@ async function settleReturned(
     }
   }
   await catalogue.endReturned(now.name);
-  return tell(now, next, true);
-}
-
-function tell(table: TableGeneration, text: string, applied = false): Outcome {
-  return { text: escapeValue(text), json: { applied, ...sourceJson(table) } };
+  return tellSource(now, next, true);
 }

@@ -16,7 +16,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT, NotFoundError, UsageError } from '../exit-codes.ts';
 import { duration, durationText } from '../option-values.ts';
-import { openCatalogue } from '../regions/open-writer.ts';
+import { findTable, openCatalogue } from '../regions/open-writer.ts';
 import { readDurationMs, readOptionalMs } from '../regions/region.ts';
 import { requireConfirmation } from '../regions/require-confirmation.ts';
 import { escapeValue } from '../report/escape-text.ts';
@@ -283,19 +283,17 @@ async function change(
     throw new UsageError('Say what to change: --tombstone-age, --archive-keep, --conflicts-keep.');
   }
   checkSettings(name, settings);
-  const catalogue = await openCatalogue(session, region);
-  const found = await catalogue.find(name);
-  if (found === undefined) throw new NotFoundError(`${region} has no table ${name}.`);
+  const { catalogue, table } = await findTable(session, region, name);
   if (!apply) {
     return {
-      text: `Would change ${found.table.name} in every region. Run it with --apply.`,
-      json: { applied: false, table: tableJson(found.table) },
+      text: `Would change ${table.name} in every region. Run it with --apply.`,
+      json: { applied: false, table: tableJson(table) },
     };
   }
   const changed = await catalogue.change(name, settings);
   return {
-    text: `Changed ${found.table.name}; every region gets it.`,
-    json: { applied: changed !== undefined, table: tableJson(changed ?? found.table) },
+    text: `Changed ${table.name}; every region gets it.`,
+    json: { applied: changed !== undefined, table: tableJson(changed ?? table) },
   };
 }
 
@@ -304,10 +302,7 @@ async function remove(
   { region, apply, confirm }: TablesOptions,
   [name = '']: readonly string[],
 ): Promise<Outcome> {
-  const catalogue = await openCatalogue(session, region);
-  const found = await catalogue.find(name);
-  if (found === undefined) throw new NotFoundError(`${region} has no table ${name}.`);
-  const { table } = found;
+  const { catalogue, table } = await findTable(session, region, name);
   if (!apply) {
     return {
       text: `Would delete ${table.name} in every region. Run it with --apply.`,

@@ -26,15 +26,17 @@ import {
 } from '@tandem/storage';
 import { type Command, Option } from 'commander';
 import type { Cli, Outcome } from '../act.ts';
-import { EXIT, NotFoundError, UsageError } from '../exit-codes.ts';
+import { EXIT, UsageError } from '../exit-codes.ts';
 import { durationText } from '../option-values.ts';
-import { openCatalogue } from '../regions/open-writer.ts';
+import { findTable, openCatalogue } from '../regions/open-writer.ts';
 import {
   connectionOf,
   openAccount,
   openAllForSources,
+  regionNamed,
   showMirror,
   sourceJson,
+  tellSource,
 } from '../regions/plain-accounts.ts';
 import type { CliRegion } from '../regions/region.ts';
 import { requireConfirmation } from '../regions/require-confirmation.ts';
@@ -124,9 +126,7 @@ interface Taken {
 }
 
 async function findTaken(session: Session, region: string, name: string): Promise<Taken> {
-  const catalogue = await openCatalogue(session, region);
-  const table = (await catalogue.findNow(name))?.table;
-  if (table === undefined) throw new NotFoundError(`${region} has no table ${name}.`);
+  const { catalogue, table } = await findTable(session, region, name);
   const { source } = table;
   if (source === undefined) {
     throw new UsageError(`Table ${table.name} was made here: it is taken over from nowhere.`);
@@ -168,9 +168,7 @@ async function adopt(
   const known = (await catalogue.findNow(name))?.table.source;
   const isKnown = known !== undefined && known !== SOURCE_UNREADABLE;
   if (!isKnown) await requireAbsent(regions, name);
-  const home = regions.find((one) => one.name === region);
-  if (home === undefined) throw new UsageError(`There is no region ${region}.`);
-  const store = await openAccount(session, home, from);
+  const store = await openAccount(session, regionNamed(regions, region), from);
   const found = await countRows(session, { store, table: accountTable, tableId: ANY_TABLE });
   const what = `table ${accountTable} of ${from}: ${found.rows} rows`;
   if (found.refused.length > 0) {
@@ -278,30 +276,26 @@ async function takeOver(
   if (back) return giveBack(taken, apply);
   const isBefore = source.state === 'proxy' || source.state === 'frozen';
   if (!isBefore) {
-    return {
-      text: `${table.name} is taken over already: it is ${source.state}. See tandem tables status.`,
-      json: { applied: false, ...sourceJson(table) },
-    };
+    return tellSource(
+      table,
+      `${table.name} is taken over already: it is ${source.state}. See tandem tables status.`,
+    );
   }
   const regions = await requireRegions(session, source.from);
   const heldText = `${Math.ceil(FREEZE_MS / 1_000)} seconds`;
   if (!apply) {
-    return {
-      text: escapeValue(
-        `Would hold writes to ${table.name} for some ${heldText} and serve it in ${regions.length} regions from then on. No ` +
-          `client may have the old address any more: renew the key of ${source.from} that they had. Run it with --apply.`,
-      ),
-      json: { applied: false, ...sourceJson(table) },
-    };
+    return tellSource(
+      table,
+      `Would hold writes to ${table.name} for some ${heldText} and serve it in ${regions.length} regions from then on. No ` +
+        `client may have the old address any more: renew the key of ${source.from} that they had. Run it with --apply.`,
+    );
   }
   await requireConfirmation(session, {
     region,
     what: `take over the table ${table.name}, to which nobody may write at its old address any more`,
     given: confirm,
   });
-  const home = regions.find((one) => one.name === region);
-  if (home === undefined) throw new UsageError(`There is no region ${region}.`);
-  const store = await openAccount(session, home, source.from);
+  const store = await openAccount(session, regionNamed(regions, region), source.from);
   const { sinceMs } = await catalogue.advance(name, { kind: 'freeze' }, table.generation);
   session.tell(`${table.name} is frozen: writes wait.`);
   // By the time from here on alone, whatever the clock was when somebody else froze it.
@@ -310,27 +304,23 @@ async function takeOver(
   const lastWrittenMs = (await store.timeMs()) ?? session.io.clock.nowMs();
   const event = { kind: 'overlay' as const, lastWrittenMs, sinceMs };
   const next = await catalogue.advance(name, event, table.generation);
-  return {
-    text: escapeValue(
-      `${table.name} is taken over, and every region serves it. ${region} copies its rows: tandem tables status ${table.name} ` +
-        'tells how far it is.',
-    ),
-    json: { applied: true, ...sourceJson({ ...table, source: next }) },
-  };
+  return tellSource(
+    { ...table, source: next },
+    `${table.name} is taken over, and every region serves it. ${region} copies its rows: tandem tables status ${table.name} ` +
+      'tells how far it is.',
+    true,
+  );
 }
 
 async function giveBack({ table, catalogue }: Taken, apply: boolean): Promise<Outcome> {
   if (!apply) {
-    return {
-      text: `Would forward ${table.name} again, if it is frozen. Run it with --apply.`,
-      json: { applied: false, ...sourceJson(table) },
-    };
+    return tellSource(
+      table,
+      `Would forward ${table.name} again, if it is frozen. Run it with --apply.`,
+    );
   }
   const source = await catalogue.advance(table.name, { kind: 'thaw' }, table.generation);
-  return {
-    text: `${table.name} is forwarded to its old table.`,
-    json: { applied: true, ...sourceJson({ ...table, source }) },
-  };
+  return tellSource({ ...table, source }, `${table.name} is forwarded to its old table.`, true);
 }
 
 /** Tells where the rows of a table come from, and where they go to. */
@@ -416,9 +406,7 @@ async function compare(
     if (table.replicate === 'none' && one.name !== source.home) continue;
     regions.push(await session.of(kind).openOne(one.name));
   }
-  const home = regions.find((one) => one.name === source.home);
-  if (home === undefined) throw new UsageError(`There is no region ${source.home}.`);
-  const store = await openAccount(session, home, source.from);
+  const store = await openAccount(session, regionNamed(regions, source.home), source.from);
   const report = await verifyCopy({
     openOld: (onRefused) => createOldTable({ store, table: source.table, tableId, onRefused }),
     tableId,

@@ -4,6 +4,7 @@ import {
   type EntityKind,
   localRowsKind,
   type MergePolicy,
+  type TableGeneration,
   TerminalError,
   TransientError,
   type TypedKind,
@@ -25,7 +26,7 @@ import {
   type StateTableOptions,
   type TableCatalogue,
 } from '@tandem/storage';
-import { UsageError } from '../exit-codes.ts';
+import { NotFoundError, UsageError } from '../exit-codes.ts';
 import type { Io } from '../io.ts';
 import type { Session } from '../session.ts';
 import { readPeerNames } from './read-peer-names.ts';
@@ -104,6 +105,18 @@ export async function openCatalogue(session: Session, name: string): Promise<Tab
     keepMs: () => keepMs,
     onDamaged: ({ rowKey, problem }) => session.tell(`Skipped ${rowKey}: ${problem}`),
   });
+}
+
+/** Returns a living table as a region's catalogue has it now. Throws `NotFoundError` where there is none. */
+export async function findTable(
+  session: Session,
+  region: string,
+  name: string,
+): Promise<{ readonly catalogue: TableCatalogue; readonly table: TableGeneration }> {
+  const catalogue = await openCatalogue(session, region);
+  const table = (await catalogue.findNow(name))?.table;
+  if (table === undefined) throw new NotFoundError(`${region} has no table ${name}.`);
+  return { catalogue, table };
 }
 
 async function readOptions(

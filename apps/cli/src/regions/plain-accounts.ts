@@ -61,6 +61,18 @@ export async function openAllForSources(session: Session): Promise<readonly CliR
   return opened;
 }
 
+/** Returns one of the regions. Throws `UsageError` where it is not among them, as the home of a table may not be. */
+export function regionNamed(regions: readonly CliRegion[], name: string): CliRegion {
+  const region = regions.find((one) => one.name === name);
+  if (region === undefined) throw new UsageError(`There is no region ${name} in the inventory.`);
+  return region;
+}
+
+/** Tells of a table whose rows come from elsewhere, or go there, and whether anything was done. */
+export function tellSource(table: TableGeneration, text: string, applied = false): Outcome {
+  return { text: escapeValue(text), json: { applied, ...sourceJson(table) } };
+}
+
 /** Tells a program which generation of a table it is and where its rows come from; null where that is here, or cannot be read. */
 export function sourceJson({
   name,
