@@ -75,7 +75,6 @@ export {
   encodeMirror,
   isMirroredStill,
   isReturnOf,
-  MIRROR_UNREADABLE,
   type ReturnStep,
   sourceAfterReturn,
   type TableMirror,
@@ -90,12 +89,13 @@ export {
   isOverlaid,
   overlaidBy,
   type ReadSource,
+  readable,
   SOURCE_NAME,
-  SOURCE_UNREADABLE,
   type SourceEvent,
   type SourceProof,
   type SourceState,
   type TableSource,
+  UNREADABLE,
 } from './catalogue/table-source.ts';
 // What bounds, pages and repeats work.
 export { chunk, forEachBounded, pagesOf } from './concurrency/bounded.ts';

@@ -15,14 +15,15 @@ import {
   type OpenKind,
   openTableId,
   overlaidBy,
+  readable,
   rowsIdOf,
   rowsKind,
-  SOURCE_UNREADABLE,
   type TableGeneration,
   type TableSource,
   TerminalError,
   TransientError,
   tableKeyOf,
+  UNREADABLE,
   type VersionVector,
 } from '@tandem/core';
 import {
@@ -151,7 +152,7 @@ const RETRY_AFTER_MS = 1_000;
 
 /** Of a table whose rows lie elsewhere nothing is answered here: it would seem to be empty. */
 function errorUnserved({ name, source }: TableGeneration): TransientError {
-  const state = source === undefined || source === SOURCE_UNREADABLE ? 'unknown' : source.state;
+  const state = readable(source)?.state ?? 'unknown';
   return new TransientError(
     'TABLE_UNAVAILABLE',
     `Table ${name} is taken over from another account, and is not served here in its state, ${state}. Try again.`,
@@ -165,8 +166,8 @@ async function errorUnconfirmed(
   catalogue: BoundParts['catalogue'],
 ): Promise<TerminalError | TransientError> {
   const now = (await catalogue.findNow(key))?.table;
-  const source = now?.source;
-  const isLeft = source !== undefined && source !== SOURCE_UNREADABLE && source.state !== 'done';
+  const source = readable(now?.source);
+  const isLeft = source !== undefined && source.state !== 'done';
   // Of the same generation the return was taken back since, and the write is there to stay.
   if (!isLeft && now?.generation !== generation) return noTable(name);
   return new TransientError(
@@ -181,7 +182,7 @@ function bindTable(found: FoundTable, parts: BoundParts): FoundRegionTable {
   const { table } = found;
   const { source } = table;
   if (source === undefined) return bindRows(found, parts, undefined);
-  if (source === SOURCE_UNREADABLE) throw errorUnserved(table);
+  if (source === UNREADABLE) throw errorUnserved(table);
   switch (source.state) {
     case 'done':
       return bindRows(found, parts, undefined);
@@ -218,8 +219,7 @@ function writesBy(write: <O>(work: Write<O>) => Promise<O>): Omit<OpenTable, 'ge
 
 /** Returns what the ids of its rows began with before it was returned to a plain table. */
 function formerIdOf({ key, source }: TableGeneration): string | undefined {
-  if (source === undefined || source === SOURCE_UNREADABLE) return undefined;
-  const { follows } = source;
+  const follows = readable(source)?.follows;
   return follows === undefined ? undefined : openTableId(key, formatGeneration(follows));
 }
 
@@ -472,7 +472,7 @@ function createForwarded({ table }: FoundTable, source: TableSource, parts: Boun
 }
 
 function stateOf({ table: { source } }: FoundTable): string {
-  return source === undefined || source === SOURCE_UNREADABLE ? 'unknown' : source.state;
+  return readable(source)?.state ?? 'unknown';
 }
 
 /** Returns undefined where nothing was done, since the table is no longer forwarded. */

@@ -2,8 +2,8 @@
 import {
   AppError,
   catalogKind,
-  MIRROR_UNREADABLE,
   pagesOf,
+  readable,
   type TableGeneration,
   type TableStore,
 } from '@tandem/core';
@@ -111,6 +111,8 @@ async function isEmptyOrMissing(store: TableStore, table: string): Promise<boole
 }
 
 function tell({ name, mirror: kept }: TableGeneration, text: string, applied = false): Outcome {
-  const json = kept === undefined || kept === MIRROR_UNREADABLE ? null : kept;
-  return { text: escapeValue(text), json: { applied, table: name, mirror: json } };
+  return {
+    text: escapeValue(text),
+    json: { applied, table: name, mirror: readable(kept) ?? null },
+  };
 }

@@ -20,17 +20,17 @@ import {
   isLiving,
   isMirroredStill,
   type Lease,
-  MIRROR_UNREADABLE,
   overlaidBy,
   type ReadSource,
+  readable,
   rowsIdOf,
   rowsKindOf,
-  SOURCE_UNREADABLE,
   type TableGeneration,
   type TableMirror,
   type TableSource,
   type TableStore,
   TransientError,
+  UNREADABLE,
 } from '@tandem/core';
 import { FREEZE_MS, HOLD_MS } from '@tandem/region';
 import {
@@ -132,9 +132,8 @@ async function giveOut(
   [name = '']: readonly string[],
 ): Promise<Outcome> {
   const { catalogue, table } = await findTable(session, region, name);
-  const { source, mirror } = table;
-  const readable = source === SOURCE_UNREADABLE ? undefined : source;
-  if (readable?.state === 'proxy') return settleReturned({ session, catalogue }, table, apply);
+  if (readable(table.source)?.state === 'proxy')
+    return settleReturned({ session, catalogue }, table, apply);
   if (back) {
     if (!apply) return tellSource(table, `Would let ${table.name} stay. Run it with --apply.`);
     const kept = await catalogue.stepReturn(name, { kind: 'stay', home: region }, table.generation);
@@ -142,7 +141,8 @@ async function giveOut(
   }
   const nowMs = session.io.clock.nowMs();
   decideReturn(table, { kind: 'leave', home: region }, nowMs);
-  if (mirror === undefined || mirror === MIRROR_UNREADABLE) {
+  const mirror = readable(table.mirror);
+  if (mirror === undefined) {
     throw new UsageError(`Nothing mirrors table ${table.name} that this build can read.`);
   }
   const regions = await openAllForSources(session);
@@ -407,7 +407,7 @@ async function hasHeard(
   isIt: (source: TableSource | undefined) => boolean,
 ): Promise<boolean> {
   const own = currentTable((await readTables({ store })).get(key));
-  if (own?.generation !== generation || own.source === SOURCE_UNREADABLE) return false;
+  if (own?.generation !== generation || own.source === UNREADABLE) return false;
   return isIt(own.source);
 }
 

@@ -3,14 +3,15 @@ import {
   catalogKind,
   currentTable,
   openIdRange,
+  readable,
   rowsIdOf,
   rowsKindOf,
-  SOURCE_UNREADABLE,
   type SourceProof,
   type TableGeneration,
   type TableSource,
   type TableStore,
   tableKeyOf,
+  UNREADABLE,
 } from '@tandem/core';
 import { FREEZE_MS } from '@tandem/region';
 import {
@@ -131,7 +132,7 @@ async function findTaken(session: Session, region: string, name: string): Promis
   if (source === undefined) {
     throw new UsageError(`Table ${table.name} was made here: it is taken over from nowhere.`);
   }
-  if (source === SOURCE_UNREADABLE) {
+  if (source === UNREADABLE) {
     throw new UsageError(
       `A newer build wrote how table ${table.name} is taken over: use its tandem command.`,
     );
@@ -166,8 +167,7 @@ async function adopt(
   const regions = await requireRegions(session, from);
   const catalogue = await openCatalogue(session, region);
   const known = (await catalogue.findNow(name))?.table.source;
-  const isKnown = known !== undefined && known !== SOURCE_UNREADABLE;
-  if (!isKnown) await requireAbsent(regions, name);
+  if (readable(known) === undefined) await requireAbsent(regions, name);
   const store = await openAccount(session, regionNamed(regions, region), from);
   const found = await countRows(session, { store, table: accountTable, tableId: ANY_TABLE });
   const what = `table ${accountTable} of ${from}: ${found.rows} rows`;
@@ -357,7 +357,7 @@ async function takenStatus(
   for (const one of regions) {
     const { store } = await session.of(catalogKind).openAsIs(one.name);
     const own = currentTable((await readTables({ store })).get(table.key))?.source;
-    const state = own === undefined || own === SOURCE_UNREADABLE ? 'not heard' : own.state;
+    const state = readable(own)?.state ?? 'not heard';
     known.push([one.name, one.name === source.home ? `${state} (home)` : state]);
   }
   const left =

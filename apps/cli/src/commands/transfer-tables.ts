@@ -8,9 +8,9 @@ import {
   type OpenKind,
   rowsIdOf,
   rowsKind,
-  SOURCE_UNREADABLE,
   type TableGeneration,
   tableKeyOf,
+  UNREADABLE,
 } from '@tandem/core';
 import {
   createRetriedStore,
@@ -148,7 +148,7 @@ async function openOurs(session: Session, regionName: string, name: string): Pro
     );
   }
   const { source } = table;
-  if (source !== undefined && (source === SOURCE_UNREADABLE || source.state !== 'done')) {
+  if (source !== undefined && (source === UNREADABLE || source.state !== 'done')) {
     throw new UsageError(
       `Table ${table.name} is being taken over, and what is here is not all of it: wait until it is done. See tandem tables ` +
         `status ${table.name}.`,

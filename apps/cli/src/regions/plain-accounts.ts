@@ -4,9 +4,8 @@ import {
   ADOPTED_WIRE_VERSION,
   catalogKind,
   formatGeneration,
-  MIRROR_UNREADABLE,
+  readable,
   rowsIdOf,
-  SOURCE_UNREADABLE,
   type TableGeneration,
   type TableStore,
 } from '@tandem/core';
@@ -82,14 +81,14 @@ export function sourceJson({
   return {
     table: name,
     generation: formatGeneration(generation),
-    source: source === undefined || source === SOURCE_UNREADABLE ? null : source,
+    source: readable(source) ?? null,
   };
 }
 
 /** Tells how far the mirror that a table has is behind the region that keeps it. */
 export async function showMirror(session: Session, table: TableGeneration): Promise<Outcome> {
-  const { mirror: kept } = table;
-  if (kept === undefined || kept === MIRROR_UNREADABLE) {
+  const kept = readable(table.mirror);
+  if (kept === undefined) {
     throw new UsageError(
       `A newer build wrote how table ${table.name} is mirrored: use its tandem command.`,
     );

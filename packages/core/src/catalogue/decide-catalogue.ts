@@ -17,8 +17,9 @@ import {
   decodeSource,
   encodeSource,
   type ReadSource,
-  SOURCE_UNREADABLE,
+  readable,
   type TableSource,
+  UNREADABLE,
 } from './table-source.ts';
 
 /** What may be stated of a table. */
@@ -254,13 +255,8 @@ export function decideAdopt(
   if (current === undefined) {
     return { kind: 'create', generation: nextGeneration(name, generations) };
   }
-  const { source } = current;
-  const isSame =
-    source !== undefined &&
-    source !== SOURCE_UNREADABLE &&
-    source.home === home &&
-    source.from === from &&
-    source.table === table;
+  const source = readable(current.source);
+  const isSame = source?.home === home && source.from === from && source.table === table;
   if (isSame) return { kind: 'exists', table: current };
   throw new TerminalError(
     'TABLE_REQUEST_INVALID',
@@ -322,7 +318,7 @@ export function decideRestore(
     const which = generation === undefined ? 'table' : `generation ${formatGeneration(generation)}`;
     throw refuse(`no ${which} of that name was deleted.`);
   }
-  if (from.source === SOURCE_UNREADABLE) {
+  if (from.source === UNREADABLE) {
     throw refuse('where its rows come from can only be read by a newer build. Upgrade this one.');
   }
   const keptUntilMs = lastShownMs(generations, from.rowsOf) + keepMs;

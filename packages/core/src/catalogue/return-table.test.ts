@@ -5,8 +5,8 @@ import {
   encodeSource,
   isHeldIn,
   overlaidBy,
-  SOURCE_UNREADABLE,
   type TableSource,
+  UNREADABLE,
 } from './table-source.ts';
 
 const MIRROR: TableMirror = { home: 'east', to: 'plain', table: 'Orders', sinceMs: 1 };
@@ -67,7 +67,7 @@ describe('the return of a table', () => {
   });
 
   test('is held everywhere while a build cannot read what it is', () => {
-    expect(isHeldIn('east', SOURCE_UNREADABLE)).toBe(true);
+    expect(isHeldIn('east', UNREADABLE)).toBe(true);
     expect(isHeldIn('east', undefined)).toBe(false);
   });
 
@@ -115,7 +115,7 @@ describe('the return of a table', () => {
     ['another region does', tableOf(DONE, { ...MIRROR, home: 'west' }), 'west mirrors it'],
     ['it is forwarded', tableOf(PROXY), 'it is proxy'],
     ['another region copies it', tableOf({ ...COPIED, home: 'west' }), 'west still copies it'],
-    ['a newer build wrote how it is', { ...tableOf(DONE), source: SOURCE_UNREADABLE }, 'a newer'],
+    ['a newer build wrote how it is', { ...tableOf(DONE), source: UNREADABLE }, 'a newer'],
   ] as const)('is refused where %s', (_, table, why) => {
     expect(() => decideReturn(table, LEAVE, 1)).toThrow(why);
   });
@@ -126,7 +126,7 @@ describe('the return of a table', () => {
     ['it has a proof itself', { proof: DONE.proof }],
   ])('is unreadable as a whole where %s', (_, more) => {
     const leaving = decideReturn(tableOf(DONE), LEAVE, 1_000)!;
-    expect(decodeSource(JSON.stringify({ v: 1, ...leaving, ...more }))).toBe(SOURCE_UNREADABLE);
-    expect(decodeSource(JSON.stringify({ v: 1, ...DONE, before: DONE }))).toBe(SOURCE_UNREADABLE);
+    expect(decodeSource(JSON.stringify({ v: 1, ...leaving, ...more }))).toBe(UNREADABLE);
+    expect(decodeSource(JSON.stringify({ v: 1, ...DONE, before: DONE }))).toBe(UNREADABLE);
   });
 });

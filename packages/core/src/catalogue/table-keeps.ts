@@ -8,7 +8,7 @@ import {
   type TableGeneration,
   type TableSettings,
 } from './decide-catalogue.ts';
-import { SOURCE_UNREADABLE } from './table-source.ts';
+import { readable } from './table-source.ts';
 
 /** Returns the kind that holds the rows of a table. */
 export function rowsKindOf({ replicate }: Pick<TableGeneration, 'replicate'>): OpenKind {
@@ -67,10 +67,8 @@ export function hidingTableIds(catalogue: Catalogue, nowMs: number): ReadonlySet
   for (const [key, generations] of catalogue) {
     for (const { source, rowsOf } of generations) {
       if (source === undefined) continue;
-      const isDone =
-        source !== SOURCE_UNREADABLE &&
-        source.state === 'done' &&
-        nowMs - source.sinceMs > DONE_NOTICE_MS;
+      const read = readable(source);
+      const isDone = read?.state === 'done' && nowMs - read.sinceMs > DONE_NOTICE_MS;
       if (!isDone) ids.add(openTableId(key, formatGeneration(rowsOf)));
     }
   }

@@ -10,10 +10,11 @@ import {
   isLeaving,
   isOverlaid,
   type ReadSource,
+  readable,
   SOURCE_NAME,
-  SOURCE_UNREADABLE,
   TABLE_NAME,
   type TableSource,
+  UNREADABLE,
 } from './table-source.ts';
 
 const MirrorSchema = Type.Object(
@@ -34,13 +35,12 @@ const MirrorSchema = Type.Object(
 
 export type TableMirror = Readonly<Omit<Static<typeof MirrorSchema>, 'v'>>;
 
-export const MIRROR_UNREADABLE = 'unreadable';
 /** Is unreadable where no build like this one wrote it: nobody mirrors the table until one can read it. */
-export type ReadMirror = TableMirror | typeof MIRROR_UNREADABLE;
+export type ReadMirror = TableMirror | typeof UNREADABLE;
 
 export function encodeMirror(mirror: TableMirror): string {
   const text = JSON.stringify({ v: 1, ...mirror, sinceMs: Math.trunc(mirror.sinceMs) });
-  assert(decodeMirror(text) !== MIRROR_UNREADABLE, 'a mirror that is written can be read');
+  assert(decodeMirror(text) !== UNREADABLE, 'a mirror that is written can be read');
   return text;
 }
 
@@ -50,10 +50,10 @@ export function decodeMirror(text: string): ReadMirror {
   try {
     json = JSON.parse(text);
   } catch (error) {
-    if (error instanceof SyntaxError) return MIRROR_UNREADABLE;
+    if (error instanceof SyntaxError) return UNREADABLE;
     throw error;
   }
-  if (!Value.Check(MirrorSchema, json) || !isRegionName(json.home)) return MIRROR_UNREADABLE;
+  if (!Value.Check(MirrorSchema, json) || !isRegionName(json.home)) return UNREADABLE;
   const { v: _, ...mirror } = json;
   return mirror;
 }
@@ -79,12 +79,12 @@ export function decideMirror(
     new TerminalError('TABLE_REQUEST_INVALID', `Table ${current.name} cannot be mirrored: ${why}`, {
       details: { table: current.name },
     });
-  if (mirror === MIRROR_UNREADABLE) throw refuse('a newer build wrote how it is. Use its command.');
+  if (mirror === UNREADABLE) throw refuse('a newer build wrote how it is. Use its command.');
   if (mirror !== undefined) {
     if (mirror.home === asked.home && isSamePlace(mirror, asked)) return mirror;
     throw refuse(`it is, to ${mirror.table} of ${mirror.to} from ${mirror.home}. End that first.`);
   }
-  if (source === SOURCE_UNREADABLE) throw refuse('a newer build wrote where its rows come from.');
+  if (source === UNREADABLE) throw refuse('a newer build wrote where its rows come from.');
   if (source !== undefined) {
     if (isLeaving(source)) throw refuse(`it is ${source.state}. See tandem tables return.`);
     if (source.state !== 'done' && !isOverlaid(source)) {
@@ -94,12 +94,10 @@ export function decideMirror(
       throw refuse('that is the old table that it was taken over from. Choose another.');
     }
   }
-  const other = living.find(
-    (one) =>
-      one.mirror !== undefined &&
-      one.mirror !== MIRROR_UNREADABLE &&
-      isSamePlace(one.mirror, asked),
-  );
+  const other = living.find((one) => {
+    const kept = readable(one.mirror);
+    return kept !== undefined && isSamePlace(kept, asked);
+  });
   if (other === undefined) return undefined;
   throw refuse(`table ${other.name} is mirrored there, and each would delete the other's rows.`);
 }
@@ -114,10 +112,8 @@ export function isMirroredStill(
 ): boolean {
   if (now?.generation !== generation) return false;
   const { mirror, source } = now;
-  if (mirror === undefined || mirror === MIRROR_UNREADABLE || mirror.sinceMs !== sinceMs) {
-    return false;
-  }
-  return source === undefined || (source !== SOURCE_UNREADABLE && source.state !== 'returned');
+  if (readable(mirror)?.sinceMs !== sinceMs) return false;
+  return source === undefined || (source !== UNREADABLE && source.state !== 'returned');
 }
 
 interface MirroredGeneration extends Pick<Mirrorable, 'source' | 'mirror'> {
@@ -162,7 +158,7 @@ export function decideReturn(
   nowMs: number,
 ): TableSource | undefined {
   const { source } = table;
-  if (source === SOURCE_UNREADABLE) {
+  if (source === UNREADABLE) {
     throw refusal(table, 'a newer build wrote where its rows come from. Use its command.');
   }
   switch (step.kind) {
@@ -199,7 +195,7 @@ function stay(
 ): TableSource | undefined {
   const { mirror } = table;
   const isOut = isLeaving(source);
-  const known = mirror === MIRROR_UNREADABLE ? undefined : mirror?.home;
+  const known = readable(mirror)?.home;
   const owner = isOut ? source.home : known;
   if (owner !== undefined && owner !== home) {
     throw refusal(table, `${owner} ${isOut ? 'returns' : 'mirrors'} it. Give that as --region.`);
@@ -216,7 +212,7 @@ function leave(
   if (mirror === undefined) {
     throw refusal(table, 'nothing mirrors it. Begin with tandem tables mirror --to.');
   }
-  if (mirror === MIRROR_UNREADABLE) {
+  if (mirror === UNREADABLE) {
     throw refusal(table, 'a newer build wrote how it is mirrored. Use its command.');
   }
   if (mirror.home !== home)
@@ -258,7 +254,7 @@ export function isReturnOf(
   now: ReadSource | undefined,
   { rowsOf }: { readonly rowsOf: number },
 ): boolean {
-  return now !== undefined && now !== SOURCE_UNREADABLE && now.follows === rowsOf;
+  return readable(now)?.follows === rowsOf;
 }
 
 function wasLetStay(table: Returnable): TerminalError {

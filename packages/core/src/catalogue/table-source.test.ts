@@ -7,9 +7,9 @@ import {
   encodeSource,
   isOverlaid,
   SOURCE_STATES,
-  SOURCE_UNREADABLE,
   type SourceEvent,
   type TableSource,
+  UNREADABLE,
 } from './table-source.ts';
 
 const RUNS = { numRuns: 500 };
@@ -199,7 +199,7 @@ describe('what arrives as a source', () => {
       JSON.stringify({ v: 1, ...done, proof: { ...done.proof, regions: ['west'] } }),
     ],
   ])('is unreadable as a whole where it %s', (_, text) => {
-    expect(decodeSource(text)).toBe(SOURCE_UNREADABLE);
+    expect(decodeSource(text)).toBe(UNREADABLE);
   });
 
   test('is never an error, whatever it is', () => {
@@ -211,7 +211,7 @@ describe('what arrives as a source', () => {
           fc.object().map((one) => JSON.stringify(one)),
         ),
         (text) => {
-          expect(decodeSource(text)).toBe(SOURCE_UNREADABLE);
+          expect(decodeSource(text)).toBe(UNREADABLE);
         },
       ),
       RUNS,

@@ -117,9 +117,16 @@ export type CopyCounts = Static<typeof CopySchema>;
 export type SourceProof = Static<typeof ProofSchema>;
 export type TableSource = Readonly<Omit<Static<typeof SourceSchema>, 'v'>>;
 
-/** Is what a record says that no build like this one wrote: its table is served by nobody until one can read it. */
-export const SOURCE_UNREADABLE = 'unreadable';
-export type ReadSource = TableSource | typeof SOURCE_UNREADABLE;
+/**
+ * Is what a record says that no build like this one wrote: its table is served, and mirrored, by nobody until one can read it.
+ */
+export const UNREADABLE = 'unreadable';
+export type ReadSource = TableSource | typeof UNREADABLE;
+
+/** Returns what a record says; undefined where it says nothing, or nothing that this build can read. */
+export function readable<T extends object>(read: T | typeof UNREADABLE | undefined): T | undefined {
+  return read === UNREADABLE ? undefined : read;
+}
 
 /** Times are whole milliseconds there, whatever the clock gives. */
 export function encodeSource(source: TableSource): string {
@@ -130,7 +137,7 @@ export function encodeSource(source: TableSource): string {
     ...wholeTimes(source),
     ...(before === undefined ? {} : { before: { ...before, ...wholeTimes(before) } }),
   });
-  assert(decodeSource(text) !== SOURCE_UNREADABLE, 'a source that is written can be read');
+  assert(decodeSource(text) !== UNREADABLE, 'a source that is written can be read');
   return text;
 }
 
@@ -147,12 +154,12 @@ export function decodeSource(text: string): ReadSource {
   try {
     json = JSON.parse(text);
   } catch (error) {
-    if (error instanceof SyntaxError) return SOURCE_UNREADABLE;
+    if (error instanceof SyntaxError) return UNREADABLE;
     throw error;
   }
-  if (!Value.Check(SourceSchema, json)) return SOURCE_UNREADABLE;
+  if (!Value.Check(SourceSchema, json)) return UNREADABLE;
   const { v: _, ...source } = json;
-  return isPlausible(source) ? source : SOURCE_UNREADABLE;
+  return isPlausible(source) ? source : UNREADABLE;
 }
 
 /** What each state has beside those before it. */
@@ -277,8 +284,7 @@ export function advanceSource(
 
 /** Tells whether it is on its way out to a plain table. */
 export function isLeaving(source: ReadSource | undefined): source is LeavingSource {
-  if (source === undefined || source === SOURCE_UNREADABLE) return false;
-  const { state } = source;
+  const state = readable(source)?.state;
   return state === 'closing' || state === 'returning' || state === 'returned';
 }
 
@@ -287,7 +293,7 @@ export function isLeaving(source: ReadSource | undefined): source is LeavingSour
  * What this build cannot read may be such a way.
  */
 export function isHeldIn(region: string, source: ReadSource | undefined): boolean {
-  if (source === SOURCE_UNREADABLE) return true;
+  if (source === UNREADABLE) return true;
   return isLeaving(source) && !(source.state === 'closing' && source.home === region);
 }
 
@@ -296,8 +302,8 @@ type LeavingSource = TableSource & { readonly state: 'closing' | 'returning' | '
 /** Returns where rows that are not here are read, while a row here hides the old one; undefined where all rows are here. */
 export function overlaidBy(source: ReadSource | undefined): TableSource | undefined {
   if (isLeaving(source)) return overlaidBy(source.before);
-  if (source === undefined || source === SOURCE_UNREADABLE) return undefined;
-  return isOverlaid(source) ? source : undefined;
+  const read = readable(source);
+  return read !== undefined && isOverlaid(read) ? read : undefined;
 }
 
 /** Tells whether a row here hides the old one, and what is not here is read there. */

@@ -27,15 +27,14 @@ import {
   isHeldIn,
   isLeaving,
   keepSettingsOf,
-  MIRROR_UNREADABLE,
   nextGeneration,
   openTableId,
   pagesOf,
   type ReturnStep,
+  readable,
   readCatalogue,
   recordIdOf,
   SERVICE_RECORD_ID,
-  SOURCE_UNREADABLE,
   type SourceEvent,
   type StoredRecord,
   sourceAfterReturn,
@@ -51,6 +50,7 @@ import {
   toCreation,
   toDeletion,
   toEntity,
+  UNREADABLE,
   untilUncontended,
 } from '@tandem/core';
 import type { ReplicatedTable } from '../replicated-table.ts';
@@ -389,7 +389,7 @@ async function restore(
     const nowMs = clock.nowMs();
     const asked = { generation, nowMs, keepMs: options.keepMs() };
     const { from, rowsOf, generation: next } = decideRestore(name, generations, asked);
-    const known = from.source === SOURCE_UNREADABLE ? undefined : from.source;
+    const known = readable(from.source);
     // Who brings back what has left, or was about to, wants the rows as they were here.
     const source = isLeaving(known) ? known.before : known;
     const record = toCreation(from.name, settingsOf(from), { nowMs, rowsOf, source });
@@ -456,7 +456,7 @@ function advance({ event, ...asked }: Advance, own: Own): Promise<TableSource> {
   const none = (): TerminalError => notTakenOver(name, 'there is no such table');
   return changeRecord({ ...asked, none }, own, ({ source }) => {
     if (source === undefined) throw notTakenOver(name, 'it was made here');
-    if (source === SOURCE_UNREADABLE) throw notTakenOver(name, 'a newer build wrote how');
+    if (source === UNREADABLE) throw notTakenOver(name, 'a newer build wrote how');
     const next = advanceSource(source, event, { table: name, nowMs: own.clock.nowMs() });
     return next === source
       ? { result: next }
@@ -486,7 +486,7 @@ function endMirror(name: string, { source, mirror }: Seen): Change<TableMirror |
   }
   if (mirror === undefined) return { result: undefined };
   return {
-    result: mirror === MIRROR_UNREADABLE ? undefined : mirror,
+    result: readable(mirror),
     patch: { mirror: null },
   };
 }
@@ -526,9 +526,8 @@ async function finishReturn(
   { records, table, clock }: Own,
 ): Promise<TableGeneration | undefined> {
   const current = currentTable(await records.ofName(tableKeyOf(name)));
-  const left = current?.source;
-  if (current === undefined || left === undefined || left === SOURCE_UNREADABLE) return undefined;
-  if (left.state !== 'returned') return undefined;
+  const left = readable(current?.source);
+  if (current === undefined || left?.state !== 'returned') return undefined;
   const { table: made } = await writeDecided(name, { records, table }, (generations) => {
     const now = currentTable(generations);
     if (now !== undefined && now.generation !== current.generation) {

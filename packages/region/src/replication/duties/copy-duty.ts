@@ -3,9 +3,9 @@ import {
   currentTable,
   isOverlaid,
   type Lease,
+  readable,
   rowsIdOf,
   rowsKindOf,
-  SOURCE_UNREADABLE,
   type TableGeneration,
   type TableSource,
 } from '@tandem/core';
@@ -114,9 +114,9 @@ class Copier {
     const catalogue = await readTables({ store });
     return [...catalogue.values()].flatMap((generations): Taken[] => {
       const table = currentTable(generations);
-      const source = table?.source;
-      if (table === undefined || source === undefined || source === SOURCE_UNREADABLE) return [];
-      if (source.home !== region || !['frozen', 'overlay'].includes(source.state)) return [];
+      const source = readable(table?.source);
+      if (table === undefined || source?.home !== region) return [];
+      if (!['frozen', 'overlay'].includes(source.state)) return [];
       return [{ table, source, tableId: rowsIdOf(table) }];
     });
   }

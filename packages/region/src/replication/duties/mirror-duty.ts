@@ -5,8 +5,8 @@ import {
   isLeaving,
   isMirroredStill,
   type Lease,
-  MIRROR_UNREADABLE,
   overlaidBy,
+  readable,
   rowsIdOf,
   rowsKindOf,
   type TableGeneration,
@@ -129,9 +129,8 @@ class Mirrors {
     const catalogue = await readTables({ store });
     return [...catalogue.values()].flatMap((generations): Mirrored[] => {
       const table = currentTable(generations);
-      const mirror = table?.mirror;
-      if (table === undefined || mirror === undefined || mirror === MIRROR_UNREADABLE) return [];
-      if (mirror.home !== region) return [];
+      const mirror = readable(table?.mirror);
+      if (table === undefined || mirror?.home !== region) return [];
       return [{ table, mirror, tableId: rowsIdOf(table) }];
     });
   }
