@@ -9,7 +9,6 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 
 const PARENT_CHECK_MS = 500;
 const GROUP_CHECK_MS = 50;
@@ -52,14 +51,7 @@ function run(args) {
   child = spawn('npx', ['-y', '--allow-scripts=pnpm', manifest.packageManager, ...args], {
     stdio: 'inherit',
     detached: true,
-    env: {
-      // Every process below loads what another has compiled, which takes a third of the processor's time from the start of a
-      // service. Set to nothing outside, it is off, as counting covered lines wants it.
-      NODE_COMPILE_CACHE: fileURLToPath(new URL('node_modules/.cache/node', ROOT)),
-      ...process.env,
-      TURBO_TELEMETRY_DISABLED: '1',
-      DO_NOT_TRACK: '1',
-    },
+    env: { ...process.env, TURBO_TELEMETRY_DISABLED: '1', DO_NOT_TRACK: '1' },
   });
   return new Promise((resolve) => {
     child.on('error', (error) => {

@@ -1,8 +1,16 @@
 // pnpm verify: everything that must hold before a commit lands, in the order in which it fails
 // fastest. Prints one line a step, stops at the first failure, and says last what failed: who reads a
 // run of half an hour begins at its end.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = fileURLToPath(new URL('../', import.meta.url));
+/**
+ * Where every process of the tests finds what another has compiled, which takes a third of the processor's time from the start of a
+ * service. Set to nothing outside, it is off, as counting covered lines wants it.
+ */
+const environment = { NODE_COMPILE_CACHE: `${ROOT}node_modules/.cache/node`, ...process.env };
 
 const steps = [
   ['format', 'pnpm', ['run', 'lint:format']],
@@ -64,7 +72,7 @@ async function passOn(output, keeper) {
 async function run(command, args, keeper) {
   const child = spawn(command, args, {
     stdio: ['inherit', 'pipe', 'inherit'],
-    env: process.stdout.isTTY ? { ...process.env, FORCE_COLOR: '1' } : process.env,
+    env: process.stdout.isTTY ? { ...environment, FORCE_COLOR: '1' } : environment,
   });
   const ended = new Promise((resolve, reject) => {
     child.once('exit', (code) => resolve(code ?? 1));
@@ -74,11 +82,24 @@ async function run(command, args, keeper) {
   return code;
 }
 
+/**
+ * Has each service load once, which ends with the first setting that it lacks. A process writes what it has compiled when it ends:
+ * ten that are told to stop would all write the same thousands of files, for longer than a test waits.
+ */
+function compileServices() {
+  const { PATH, NODE_COMPILE_CACHE } = environment;
+  for (const service of ['customer-api', 'table-endpoint', 'replicator', 'traffic-manager']) {
+    const main = `${ROOT}apps/${service}/src/main.ts`;
+    spawnSync(process.execPath, [main], { env: { PATH, NODE_COMPILE_CACHE }, stdio: 'ignore' });
+  }
+}
+
 const keeper = createKeeper();
 const results = [];
 let isFailed = false;
 for (const [name, command, args] of steps) {
   const startedAt = Date.now();
+  if (name === 'tests') compileServices();
   process.stdout.write(`\n── ${name}: ${command} ${args.join(' ')}\n`);
   isFailed = (await run(command, args, keeper)) !== 0;
   results.push(`${isFailed ? 'FAILED' : 'ok    '} ${name} (${Date.now() - startedAt} ms)`);

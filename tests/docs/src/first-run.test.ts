@@ -1,6 +1,6 @@
 // What `npm start` fetches where nothing was ever installed: enough for two regions, and nothing that only develops them.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, existsSync, globSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, globSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -26,18 +26,14 @@ const DECIDES = [
   ),
 ];
 
-/** Where every process of a clone finds what another has compiled. */
-const COMPILED = 'node_modules/.cache/node';
-
 const packagesOf = (folder: string): readonly string[] =>
   readdirSync(`${folder}/node_modules/.pnpm`);
 
 function runSmall(cwd: string): string {
-  const strange = /^(?:npm_|pnpm_config_verify|NODE_COMPILE_CACHE$)/iu;
+  const strange = /^(?:npm_|pnpm_config_verify)/iu;
   const own = Object.entries(process.env).filter(([name]) => !strange.test(name));
   const env = { ...Object.fromEntries(own), pnpm_config_prefer_offline: 'true' };
-  const told = 'process.version + " " + process.env.NODE_COMPILE_CACHE';
-  const args = ['scripts/pnpm.mjs', '--small', 'exec', 'node', '-p', told];
+  const args = ['scripts/pnpm.mjs', '--small', 'exec', 'node', '-p', 'process.version'];
   return execFileSync(process.execPath, args, { cwd, env, encoding: 'utf8' });
 }
 
@@ -47,8 +43,6 @@ describe('the first start of a clone', () => {
   beforeAll(() => {
     clone = mkdtempSync(join(tmpdir(), 'tandem-clone-'));
     for (const path of DECIDES) cpSync(`${ROOT}/${path}`, join(clone, path), { recursive: true });
-    // npx writes there before anything is installed, when it runs on a Node that compiles ahead.
-    mkdirSync(join(clone, COMPILED), { recursive: true });
     expect(runSmall(clone)).toContain('v24.');
   }, INSTALL_MS_MAX);
 
@@ -67,12 +61,6 @@ describe('the first start of a clone', () => {
     for (const name of ['azurite@', 'fastify@', 'rhea@', 'lmdb@', '@azure+data-tables@']) {
       expect(names).toContain(name);
     }
-  });
-
-  test('keeps what a process has compiled for the next one, in the clone itself', () => {
-    rmSync(join(clone, COMPILED), { recursive: true, force: true });
-    expect(runSmall(clone)).toContain(` ${join(clone, COMPILED)}\n`);
-    expect(existsSync(join(clone, COMPILED))).toBe(true);
   });
 
   test('takes nothing away where everything is installed', () => {
