@@ -148,7 +148,10 @@ const NO_ROWS = { rows: [], cursor: undefined } as const;
 
 function cursorOf(query: ReadonlyMap<string, string>): string | undefined {
   const token = query.get('NextPartitionKey');
-  return token === undefined ? undefined : decodeContinuation(token);
+  if (token !== undefined) return decodeContinuation(token);
+  if (!query.get('NextRowKey')) return undefined;
+  // The first page again would be read for ever.
+  throw new TableError('InvalidInput', 'NextRowKey is sent back with its NextPartitionKey.');
 }
 
 /** Narrows what was asked to the rows that the caller may see. */

@@ -301,6 +301,7 @@ describe('a token to read on with', () => {
     expect((await ask(origin, '/shop/Orders', { query: on(token) })).said).toBe('200');
     const refused = '400 InvalidInput';
     expect((await ask(origin, '/shop/Others', { query: on(token) })).said).toBe(refused);
+    expect((await ask(origin, '/shop/Orders', { query: 'NextRowKey=1!0!' })).said).toBe(refused);
     const filter = `&$filter=${encodeURIComponent("RowKey gt '0'")}`;
     expect((await ask(origin, '/shop/Orders', { query: on(token, filter) })).said).toBe(refused);
     for (const broken of [token.slice(0, -1), '', '1!4!AAAA', '1!99999!AAAA', `${token}A`]) {
