@@ -69,16 +69,19 @@ export function createEndpoint(options: EndpointOptions): Endpoint {
   return async (request) => {
     const requestId = options.newRequestId();
     const common = commonHeaders(request, { requestId, nowMs: options.nowMs() });
-    try {
-      const answer = await answerRequest(request, { ...options, requestId });
-      return { ...answer, headers: { ...common, ...answer.headers } };
-    } catch (error) {
+    const refuse = (error: unknown): Answer => {
       const known = toTableError(error);
       if (known.code === 'InternalError' || known.status === 503)
         options.onFailure(error, requestId);
-      const cors = await corsOfRefusal(request, options.tables);
-      return refusal(known, { ...options, request, common: { ...common, ...cors }, requestId });
+      return refusal(known, { ...options, request, requestId });
+    };
+    let answer: Answer;
+    try {
+      answer = await answerRequest(request, { ...options, requestId, refuse });
+    } catch (error) {
+      answer = refuse(error);
     }
+    return { ...answer, headers: { ...common, ...answer.headers } };
   };
 }
 
@@ -114,10 +117,13 @@ function isVersion(text: string): boolean {
   return VERSION.test(text) && text >= OLDEST_VERSION;
 }
 
-type Answering = EndpointOptions & { readonly requestId: string };
+interface Answering extends EndpointOptions {
+  readonly requestId: string;
+  readonly refuse: (error: unknown) => Answer;
+}
 
 async function answerRequest(request: IncomingRequest, options: Answering): Promise<Answer> {
-  const { tables, requestId } = options;
+  const { tables } = options;
   if (request.repeated !== undefined) throw repeatedHeader(request.repeated);
   const host = hostOf(request);
   const { judgeRequest } = options;
@@ -129,6 +135,18 @@ async function answerRequest(request: IncomingRequest, options: Answering): Prom
     throw new TableError('InvalidHeaderValue', 'It is x-ms-version.');
   }
   const permit = await identify({ request, url, host }, options);
+  const answer = await answerKnown({ request, url, host, permit }, options).catch(options.refuse);
+  // Without them a page could not read why it was refused. Nothing is looked up for a sender who is not known.
+  const cors = await corsHeaders(request, tables);
+  return cors === undefined ? answer : { ...answer, headers: { ...answer.headers, ...cors } };
+}
+
+/** Answers who may do what his credential says. */
+async function answerKnown(
+  { request, url, host, permit }: Place & Pick<Context, 'permit'> & { request: IncomingRequest },
+  options: Answering,
+): Promise<Answer> {
+  const { tables, requestId } = options;
   if (url.isSecondary && request.method !== 'GET' && request.method !== 'HEAD') {
     throw new TableError('InsufficientAccountPermissions');
   }
@@ -144,9 +162,7 @@ async function answerRequest(request: IncomingRequest, options: Answering): Prom
     base: baseOf(request, { url, host }, options),
     requestId,
   };
-  const answer = await answerResource(context);
-  const cors = await corsHeaders(request, tables);
-  return cors === undefined ? answer : { ...answer, headers: { ...answer.headers, ...cors } };
+  return answerResource(context);
 }
 
 /**
@@ -371,37 +387,18 @@ async function corsHeaders(
   };
 }
 
-/** Without them a page could not read why it was refused, not even that a row is missing. */
-async function corsOfRefusal(
-  request: IncomingRequest,
-  tables: ServedTables,
-): Promise<Record<string, string> | undefined> {
-  if (request.method === 'OPTIONS') return undefined;
-  try {
-    return await corsHeaders(request, tables);
-  } catch {
-    // Where the rules cannot be read the refusal is said all the same.
-    return undefined;
-  }
-}
-
 const RETRY_AFTER_S_MIN = 1;
 
 interface Refusing extends EndpointOptions {
   readonly request: IncomingRequest;
-  readonly common: Readonly<Record<string, string>>;
   readonly requestId: string;
 }
 
-function refusal(
-  error: TableError,
-  { request, common, challenge, requestId, nowMs }: Refusing,
-): Answer {
+function refusal(error: TableError, { request, challenge, requestId, nowMs }: Refusing): Answer {
   const facts = errorFacts(requestId, nowMs());
   const isDocument = isOfDocument(error, request);
   const isXml = isDocument || isAskedForXml(request);
   const headers: Record<string, string> = {
-    ...common,
     'Content-Type': isXml ? 'application/xml' : JSON_TYPES[levelOf(request)],
   };
   const isUnknown = error.code === 'NoAuthenticationInformation';
