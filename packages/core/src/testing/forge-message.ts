@@ -1,5 +1,6 @@
 // Messages that nobody sends in good order, drawn from a seed: a valid one, and on most of them one or two
 // mutations of the wire format, of any level of it.
+import { createHash } from 'node:crypto';
 import { deflateSync } from 'node:zlib';
 import { bucketOf } from '../entity-kind/bucket.ts';
 import { createSeededRandomness } from '../memory/seeded-randomness.ts';
@@ -50,6 +51,8 @@ export interface ForgerOptions {
   readonly idCount: number;
   /** Names the writer of its stamps, so that two forgers never make the same one; letters and digits. */
   readonly writer: string;
+  /** Has some of its sets come in fragments, with other messages between. */
+  readonly cuts: boolean;
 }
 
 export function createForger(options: ForgerOptions): Forger {
@@ -62,6 +65,8 @@ export function createForger(options: ForgerOptions): Forger {
   };
   let number = 0;
   let last: OutboundMessage | undefined;
+  /** Fragments that are still to come. */
+  const pending: OutboundMessage[] = [];
 
   // One stamp stands for one content, whatever is done to it: a second content would be another forgery.
   const nextStamp = (region: string, timeMs = nowMs()): string =>
@@ -70,7 +75,21 @@ export function createForger(options: ForgerOptions): Forger {
   return {
     next() {
       number += 1;
-      if (last !== undefined && draw.chance(20)) return { ...last, messageId: `h/${number}` };
+      if (last !== undefined && draw.chance(20)) {
+        return { ...last, messageId: last.messageId.replace(/\d+$/, String(number)) };
+      }
+      if (options.cuts && pending.length < PENDING_MAX && draw.chance(15)) {
+        const fragments = forgeFragments(draw, nextStamp, options);
+        for (const [index, body] of fragments.entries()) {
+          const messageId = `${FRAGMENTS_OF}${number}/${index}`;
+          pending.push({ messageId, subject: 'change-set', body });
+        }
+      }
+      const [fragment] = pending.length > 0 && draw.chance(3) ? pending.splice(0, 1) : [];
+      if (fragment !== undefined) {
+        last = fragment;
+        return fragment;
+      }
       const body = forgeBody(draw, nextStamp, options).subarray(0, BODY_BYTES_MAX);
       const isWatermark = body.length < 100_000 && /^\{"wire":[^,]*,"from"/.test(startOf(body));
       const subject = draw.chance(40) ? draw.pick(ODD_SUBJECTS) : subjectOf(isWatermark);
@@ -79,6 +98,10 @@ export function createForger(options: ForgerOptions): Forger {
     },
   };
 }
+
+/** Begins the ids of messages that are fragments; the number of their set follows. */
+const FRAGMENTS_OF = 'h/f';
+const PENDING_MAX = 100;
 
 const ODD_SUBJECTS = [undefined, '', 'watermark', 'change-set', '__proto__', 'x'.repeat(300)];
 
@@ -300,6 +323,82 @@ function damage(body: Uint8Array, draw: Draw): Uint8Array {
   }
   return damaged;
 }
+
+/** Returns what a set is cut into, in the order in which it comes. Of some one is missing, comes twice, or is another's. */
+function forgeFragments(
+  draw: Draw,
+  nextStamp: NextStamp,
+  options: ForgerOptions,
+): readonly Uint8Array[] {
+  const set = forgeSet(draw, nextStamp, options);
+  const plain = encode(set, draw);
+  const bytes = draw.chance(10)
+    ? deflateSync(new Uint8Array(8 * 1_024 * 1_024))
+    : deflateSync(plain);
+  const part = 3 * Math.ceil(bytes.length / 3 / (2 + draw.below(4)));
+  const head = {
+    wire: 8,
+    fragment: 0,
+    of: Math.ceil(bytes.length / part),
+    entityKind: set['entityKind'],
+    bucket: set.bucket,
+    stamp: set.stamp,
+    bytes: plain.length,
+    part,
+    digest: createHash('sha256').update(bytes).digest('hex'),
+  };
+  const fragments = Array.from(
+    { length: head.of },
+    (_, fragment): Json => ({
+      ...head,
+      fragment,
+      deflated: Buffer.from(bytes.subarray(fragment * part, (fragment + 1) * part)).toString(
+        'base64',
+      ),
+    }),
+  );
+  if (draw.chance(2)) draw.pick(FRAGMENT_MUTATIONS)(fragments, draw, nextStamp);
+  return fragments.map((fragment) =>
+    damage(bytesOf(JSON.stringify(fragment)), draw).subarray(0, BODY_BYTES_MAX),
+  );
+}
+
+type FragmentMutation = (fragments: Json[], draw: Draw, nextStamp: NextStamp) => void;
+
+const ODD_HEADS: Readonly<Record<string, readonly unknown[]>> = {
+  fragment: [-1, 1, 16, 17, 1.5, '0', null],
+  of: [0, 1, 3, 17, 18, 2 ** 31, null],
+  entityKind: ['Unheard', 'Archive', '__proto__', 7],
+  bucket: ['03', 'ff', 'zz', '../', 0],
+  stamp: [...ODD_STAMPS, 7, null],
+  bytes: [0, 1, 6 * 1_024 * 1_024, 6 * 1_024 * 1_024 + 1, 2 ** 53, '1'],
+  part: [0, 1, 3, 184_320, 184_323, -3],
+  digest: ['', '0'.repeat(64), 'x'.repeat(64), 7],
+  deflated: ['', '!!!!', 'AAAA', 'A'.repeat(1_000), null],
+};
+
+const FRAGMENT_MUTATIONS: readonly FragmentMutation[] = [
+  (fragments, draw) => fragments.splice(draw.below(fragments.length), 1),
+  (fragments, draw) => fragments.push({ ...draw.pick(fragments) }),
+  (fragments) => fragments.reverse(),
+  (fragments, draw) => {
+    const name = draw.pick(Object.keys(ODD_HEADS));
+    draw.pick(fragments)[name] = draw.pick(ODD_HEADS[name]!);
+  },
+  (fragments, draw) => {
+    const name = draw.pick(Object.keys(ODD_HEADS));
+    const value = draw.pick(ODD_HEADS[name]!);
+    for (const fragment of fragments) fragment[name] = value;
+  },
+  (fragments, _, nextStamp) => {
+    const stamp = nextStamp('west');
+    for (const fragment of fragments) fragment['stamp'] = stamp;
+  },
+  (fragments, draw) => {
+    const [one, other] = [draw.pick(fragments), draw.pick(fragments)];
+    one['deflated'] = other['deflated'];
+  },
+];
 
 function deflated(plain: Uint8Array, draw: Draw): Uint8Array {
   const claimed = draw.pick([
