@@ -1,13 +1,28 @@
 // The program that Pulumi runs. Its exports are the outputs of the stack.
 import { getClientConfigOutput } from '@pulumi/azure-native/authorization/index.js';
-import { Config, RunError } from '@pulumi/pulumi';
+import {
+  Config,
+  getOrganization,
+  getProject,
+  getStack,
+  RunError,
+  StackReference,
+} from '@pulumi/pulumi';
 import { buildDeployment } from './build-deployment.ts';
+import { findUpgradeProblem, runningVersions } from './settings/find-upgrade-problem.ts';
 import { readSettings } from './settings/read-settings.ts';
 
 const reading = readSettings(new Config('tandem').requireObject('deployment'));
 if (!reading.ok) {
   throw new RunError(`The stack's settings cannot be used:\n- ${reading.problems.join('\n- ')}`);
 }
+/** What each region runs after this run; the next one reads it. */
+export const versions = runningVersions(reading.settings);
+const own = new StackReference('before', {
+  name: `${getOrganization()}/${getProject()}/${getStack()}`,
+});
+const problem = findUpgradeProblem((await own.getOutputDetails('versions')).value, versions);
+if (problem !== undefined) throw new RunError(problem);
 const { tenantId } = getClientConfigOutput();
 const deployment = buildDeployment(reading.settings, tenantId);
 

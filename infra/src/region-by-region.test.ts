@@ -1,8 +1,9 @@
 // What makes a region one that is upgraded, scaled and broken without another.
+import { runtime } from '@pulumi/pulumi';
 import { describe, expect, it } from 'vitest';
 import { upgradeTimeOf } from './platform/kubernetes.ts';
 import { buildExample } from './testing/build-example.ts';
-import { appsOf, EXAMPLE } from './testing/mock-deployment.ts';
+import { appsOf, EXAMPLE, recordResources } from './testing/mock-deployment.ts';
 import { CONTAINER_APPS } from './testing/variants.ts';
 
 describe('a deployment, region by region', () => {
@@ -37,6 +38,64 @@ describe('a deployment, region by region', () => {
       'tandem-customer-api:0.1.0',
       'tandem-replicator:0.1.0',
     ]);
+  });
+
+  it.each([
+    ['its size', { replicas: { customerApi: { min: 4, max: 5 }, replicator: { min: 3, max: 4 } } }],
+    ['its log level', { logLevel: 'debug' }],
+    ['its wire version', { wireVersion: 8 }],
+  ])('changes nothing of another region with %s', async (_, switches) => {
+    const [east, west] = EXAMPLE.regions;
+    const build = async (one: object) => (await buildExample(one)).asked;
+    const before = await build(CONTAINER_APPS);
+    const after = await build({ ...CONTAINER_APPS, regions: [{ ...east, ...switches }, west] });
+    const texts = new Set(before.map((one) => JSON.stringify(one)));
+    const changed = after.filter((one) => !texts.has(JSON.stringify(one)));
+    expect(changed.length).toBeGreaterThan(0);
+    for (const { name } of changed) expect(name).toMatch(/^tandem-east-/);
+  });
+
+  describe('in a run of the program', () => {
+    const [east, west] = EXAMPLE.regions;
+    let runs = 0;
+    /** Each run is a process of its own, to whom the program is new. */
+    const run = async (
+      versions: object | undefined,
+      changes: object,
+    ): Promise<{ readonly said: string | undefined; readonly asked: readonly object[] }> => {
+      const asked = await recordResources(versions === undefined ? {} : { versions });
+      runtime.setConfig('tandem:deployment', JSON.stringify({ ...EXAMPLE, ...changes }));
+      runs += 1;
+      const said = await import(`${import.meta.dirname}/main.ts?run=${runs}`).then(
+        () => undefined,
+        (error: Error) => error.message,
+      );
+      return { said, asked };
+    };
+    const both = { east: '0.1.0', west: '0.1.0' };
+    const upgraded = { ...CONTAINER_APPS, imageTag: '0.2.0' };
+
+    it('refuses to upgrade two regions at once, before it asks for anything', async () => {
+      expect(await run(both, upgraded)).toEqual({
+        said: expect.stringContaining(
+          'set imageTag 0.1.0 for east among deployment.regions, upgrade west, see that it works',
+        ),
+        asked: [],
+      });
+    });
+
+    it.each([
+      ['the first run', undefined, upgraded],
+      ['one region', both, { ...upgraded, regions: [{ ...east, imageTag: '0.1.0' }, west] }],
+      ['the second region', { ...both, west: '0.2.0' }, upgraded],
+      ['a new region beside one that is upgraded', { west: '0.1.0' }, upgraded],
+      ['the platform alone', both, { ...upgraded, containerApps: { stage: 'platform' } }],
+      ['clusters, where each region has a release', both, { imageTag: '0.2.0' }],
+    ])('goes on with %s', async (_, versions, changes) => {
+      const { said, asked } = await run(versions, changes);
+      expect(said).toBeUndefined();
+      await expect.poll(() => asked.length).toBeGreaterThan(0);
+    });
   });
 
   it('tells each release its own version, size, level of logs and wire version, and no other', async () => {

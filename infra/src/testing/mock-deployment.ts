@@ -9,6 +9,8 @@ export interface AskedResource {
   readonly inputs: Readonly<Record<string, unknown>>;
 }
 
+const STACK_REFERENCE = 'pulumi:pulumi:StackReference';
+
 export const TENANT_ID = '00000000-0000-4000-8000-0000000000aa';
 
 /** The stack's file of Pulumi.example.yaml, as an object. */
@@ -30,12 +32,16 @@ export const EXAMPLE = {
   imageTag: '0.1.0',
 } as const;
 
-/** Records what is asked for, and answers with what Azure would add. Nothing leaves the process. */
-export async function recordResources(): Promise<AskedResource[]> {
+/**
+ * Records what is asked for, and answers with what Azure would add. Nothing leaves the process. `outputs` is what the run before
+ * has written down.
+ */
+export async function recordResources(outputs: object = {}): Promise<AskedResource[]> {
   const asked: AskedResource[] = [];
   await runtime.setMocks(
     {
       newResource({ type, name, inputs }) {
+        if (type === STACK_REFERENCE) return { id: name, state: { ...inputs, outputs } };
         asked.push({ type, name, inputs: inputs as Record<string, unknown> });
         return { id: `/${type}/${name}`, state: { name, ...inputs, ...addedByAzure(name) } };
       },
@@ -44,6 +50,7 @@ export async function recordResources(): Promise<AskedResource[]> {
     'tandem',
     'test',
     false,
+    'organization',
   );
   return asked;
 }
