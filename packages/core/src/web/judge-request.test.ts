@@ -67,6 +67,16 @@ describe('G1: the name that is asked for', () => {
     );
   });
 
+  test('is given once (RFC 9112, 3.2): of two, who stands before us may have read the other', () => {
+    const two: Headers = [
+      ['Host', 'localhost'],
+      ['host', 'evil.example'],
+    ];
+    for (const headers of [two, two.toReversed()]) {
+      expect(ask(headers, { allowed: '*' })).toMatchObject({ kind: 'refused', part: 'host' });
+    }
+  });
+
   test('may be missing, as HTTP/1.0 has it', () => {
     expect(ask([]).kind).toBe('taken');
   });

@@ -49,7 +49,9 @@ export function createRequestJudge(allowedHosts: readonly string[] = []): JudgeR
   const isAllowed = (name: string): boolean => allowedHosts.some((one) => isSame(one, name));
   return ({ method, target, rawHeaders }) => {
     const read = (name: string): string[] => valuesOf(rawHeaders, name);
-    const host = authorityOf(target) ?? read('host')[0];
+    const hosts = read('host');
+    if (hosts.length > 1) return refuse('host', 'The request names two hosts: send one Host.');
+    const host = authorityOf(target) ?? hosts[0];
     const name = host === undefined ? undefined : hostNameOf(host);
     const isKnown = name !== undefined && (isOwn(name) || isAllowed(name));
     // Only what is no browser, and older than HTTP/1.1, sends none.
