@@ -155,7 +155,7 @@ describe.runIf(hasBrowser())('regions that are watched in a browser', () => {
       await press(page, 'main form:has(input[value="verify"]) button');
       await untilReads(page, '#run', /Done/);
       await page.goto(origin);
-      await untilReads(page, '#verdict', /Proven equal as of/);
+      await untilReads(page, '#verdict', /customers are proven equal as of/);
       expect(complaints).toEqual([]);
     },
     TEST_MS_MAX,

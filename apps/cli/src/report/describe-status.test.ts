@@ -104,7 +104,7 @@ describe('the status', () => {
     const sights = [unseen, seen(STATUS, 'ready'), seen(WEST, 'unready')];
     expect(linesOf(describeStatus(sights))).toMatchInlineSnapshot(`
       [
-        "region | ready | API | waiting | dead letters | conflicts | clock | proven equal as of | archive from",
+        "region | ready | API | waiting | dead letters | conflicts | clock | customers proven equal as of | archive from",
         "east | yes | says that it is ready | 7 | 2 | 5 | +0.3 s | 2026-11-22T10:00:00.000Z | its beginning",
         " | catching up for 3 s",
         "west | NO | says that it is NOT ready | BUS_FORBIDDEN | BUS_FORBIDDEN | 1000 or more | -0.3 s | never | 2026-11-22T10:00:00.000Z",
@@ -143,7 +143,7 @@ describe('the status', () => {
     const sights = [seen(silent, 'silent'), seen(even, 'unknown')];
     expect(linesOf(describeStatus(sights))).toMatchInlineSnapshot(`
       [
-        "region | ready | API | waiting | dead letters | conflicts | clock | proven equal as of | archive from",
+        "region | ready | API | waiting | dead letters | conflicts | clock | customers proven equal as of | archive from",
         "east | NO | does NOT answer | not known | not known | 5 | not known | 2026-11-22T10:00:00.000Z | its beginning",
         " | catching up for 3 s",
         "east | yes | not known | not known | not known | 5 | +0.0 s | 2026-11-22T10:00:00.000Z | its beginning",

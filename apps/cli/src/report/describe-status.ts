@@ -27,7 +27,7 @@ export function describeStatus(sights: readonly RegionSight[]): string {
       'dead letters',
       'conflicts',
       'clock',
-      'proven equal as of',
+      'customers proven equal as of',
       'archive from',
     ],
     // What answered comes first.

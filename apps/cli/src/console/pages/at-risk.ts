@@ -34,8 +34,6 @@ interface AtRisk {
   readonly delayed: readonly Write[];
   readonly outOfReach: readonly string[];
   readonly unreadable: readonly string[];
-  /** Why something of it could not be read. */
-  readonly notRead: readonly { readonly code: string; readonly message: string }[];
 }
 
 const PLACES: Readonly<Record<string, string>> = {
@@ -67,18 +65,24 @@ export function atRiskPage({ page, download }: ConsoleRoutes, tools: ConsoleTool
         placeholder: 'all of them',
       });
       const said = listed.map(({ args, run }) => saidHtml(args, run));
-      return html`${choice}${said}${listHtml(join(listed), { region: regionOf(visit, tools), visit })}`;
+      const isWhole = listed.every(({ run }) => run.failure === undefined);
+      return html`${choice}${said}${listHtml(join(listed), { region: regionOf(visit, tools), visit, isWhole })}`;
     },
   });
   download({
     path: '/at-risk.json',
     name: 'at-risk.json',
     type: 'application/json',
-    read: async (visit) => toJsonLine(join(await list(visit))),
+    // A list that lacks a part is no list: in place of it there is why.
+    read: async (visit) => {
+      const listed = await list(visit);
+      const failed = listed.find(({ run }) => run.failure !== undefined);
+      return toJsonLine(failed?.run.json ?? join(listed));
+    },
   });
 }
 
-/** Joins what was found of every kind; what could not be read is told, and no list is whole without it. */
+/** Joins what was found of every kind that could be read. */
 function join(listed: Awaited<ReturnType<typeof listKinds>>): AtRisk {
   const found = listed.flatMap(({ run }) =>
     run.failure === undefined ? [run.json as unknown as AtRisk] : [],
@@ -91,15 +95,18 @@ function join(listed: Awaited<ReturnType<typeof listKinds>>): AtRisk {
     delayed: all(({ delayed }) => delayed),
     outOfReach: [...new Set(all(({ outOfReach }) => outOfReach))],
     unreadable: all(({ unreadable }) => unreadable),
-    notRead: listed.flatMap(({ run }) => run.failure ?? []),
   };
 }
 
 function listHtml(
   found: AtRisk,
-  { region, visit }: { readonly region: string; readonly visit: Visit },
+  {
+    region,
+    visit,
+    isWhole,
+  }: { readonly region: string; readonly visit: Visit; readonly isWhole: boolean },
 ): Html {
-  const { asOfMs, lost, delayed, outOfReach, unreadable, notRead } = found;
+  const { asOfMs, lost, delayed, outOfReach, unreadable } = found;
   if (!Number.isFinite(asOfMs)) return html``;
   const rows = [
     ...lost.map((write) => rowHtml('lost', write)),
@@ -107,12 +114,12 @@ function listHtml(
   ];
   const table = tableOf(visit);
   const query = new URLSearchParams({ region, ...(table !== undefined && { table }) }).toString();
-  const atLeast = notRead.length > 0 && 'at least ';
-  const isAll = rows.length + unreadable.length + notRead.length === 0;
+  const atLeast = !isWhole && 'at least ';
+  const isSafe = isWhole && rows.length + unreadable.length === 0;
   return html`<p class="lead">If <strong>${region}</strong> vanished now, ${atLeast}<strong>${countText(lost.length, 'write')}</strong> would be lost and ${delayed.length} late, as of ${dateHtml(asOfMs)}.</p>
 ${outOfReach.map((peer) => html`<p class="old">${peer} is out of reach: it may have more than is said here.</p>`)}
 ${unreadable.length > 0 && html`<p class="old">${countText(unreadable.length, 'row')} of the outbox cannot be read or were set aside: what they hold would be lost too.</p>`}
-${isAll && html`<p>Every write that it acknowledged is in another region.</p>`}
+${isSafe && html`<p>Every write that it acknowledged is in another region.</p>`}
 ${
   rows.length > 0 &&
   html`${tableHtml('Writes at risk', ['Fate', 'Id', 'Operation', 'Acknowledged at', 'Where else it is'], rows.slice(0, ROWS_MAX))}${moreHtml(rows.length, ROWS_MAX)}

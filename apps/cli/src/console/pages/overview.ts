@@ -100,15 +100,18 @@ export function frontHtml(watch: RegionWatch, nowMs: number): Html {
   return html`The traffic manager sends clients to ${where}${since}.${ageHtml(sight, nowMs)}`;
 }
 
-/** All were proven equal together, so the oldest of their records is what holds for all. */
+/**
+ * All were proven equal together, so the oldest of their records is what holds for all. What is recorded is of the
+ * customers: a table of clients may differ all the same.
+ */
 function proofHtml(regions: readonly RegionView[], nowMs: number): Html {
   const proofs = regions.map(({ status }) => status?.value.provenEqualMs);
   const known = proofs.filter((proof) => proof !== undefined);
   if (known.length < proofs.length || known.length === 0) {
-    return html`The regions are <strong>not proven equal</strong>: <code>${shownCommand(['verify'])}</code> does it.`;
+    return html`The customers are <strong>not proven equal</strong>: <code>${shownCommand(['verify'])}</code> does it.`;
   }
   const oldest = Math.min(...known);
-  return html`Proven equal as of <strong>${dateHtml(oldest)}</strong>, ${ageText(Math.max(0, nowMs - oldest))} ago.`;
+  return html`The customers are proven equal as of <strong>${dateHtml(oldest)}</strong>, ${ageText(Math.max(0, nowMs - oldest))} ago.`;
 }
 
 const UNKNOWN = html`<span class="unknown">not known</span>`;
@@ -156,7 +159,7 @@ ${figure(
   ),
 )}
 ${figure(
-  'Proven equal',
+  'Customers equal',
   'proven-equal',
   ofStatus(view, ({ provenEqualMs }) =>
     provenEqualMs === undefined ? html`never` : dateHtml(provenEqualMs),

@@ -1,6 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { catalogKind, encodeOpenId, openTableId, rowsKind } from '@tandem/core';
+import {
+  catalogKind,
+  encodeOpenId,
+  openTableId,
+  rowsKind,
+  type TableStore,
+  TransientError,
+} from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { createRecoveryRegion, recordBucketCount } from '@tandem/storage';
 import { describe, expect, test } from 'vitest';
@@ -72,6 +79,28 @@ test('I11: the lists that the numbers of the first screen open are as long as th
   const own = await visitor.get('/at-risk?region=east&table=Customers');
   expect(textOf(own)).toContain('If east vanished now, 1 write would be lost');
   expect(opened.faults).toEqual([]);
+
+  // Where a part cannot be read no list passes for the whole.
+  const { store } = regions.east;
+  const { openStore } = harness.io();
+  const halved: TableStore = {
+    ...store,
+    async query(range) {
+      if (range.table === rowsKind.name) throw new TransientError('TABLE_UNAVAILABLE', 'gone');
+      return store.query(range);
+    },
+  };
+  const half = await openConsole(
+    { openStore: (name) => (name === 'memory:east' ? halved : openStore(name)) },
+    harness,
+  );
+  const blind = await visit(half);
+  const page = textOf(await blind.get('/at-risk?region=east'));
+  expect(page).toContain('This could not be read.');
+  expect(page).toContain('If east vanished now, at least 2 writes would be lost');
+  const none = JSON.parse(await blind.get('/at-risk.json?region=east')) as object;
+  expect(none).toMatchObject({ error: { code: 'TABLE_UNAVAILABLE' } });
+  expect(none).not.toHaveProperty('lost');
 });
 
 describe('the page of what is at risk', () => {
