@@ -452,7 +452,9 @@ describe('every figure of the first screen', () => {
     const text = textOf(page);
     expect(text).toContain('The traffic manager sends clients to west, since 00:01:02 UTC.');
     expect(text).toContain('east: not heard, let through.');
-    expect(text).toMatch(/The customers are proven equal as of 2026-01-01 00:01:00 UTC, \d+ min ago\./);
+    expect(text).toMatch(
+      /The customers are proven equal as of 2026-01-01 00:01:00 UTC, \d+ min ago\./,
+    );
     expect(text).toContain('3 acknowledged writes would be lost if its region vanished now.');
 
     const headers = await opened.enter();
