@@ -9,6 +9,7 @@ import { nameHtml } from './at-risk.ts';
 import {
   choiceHtml,
   HIDDEN,
+  LISTED_MAX,
   listKinds,
   longTableHtml,
   regionOf,
@@ -19,8 +20,6 @@ import {
 } from './parts.ts';
 
 const PATH = '/conflicts';
-/** The browser lays out only those that are seen. */
-const LISTED_MAX = 10_000;
 
 interface Side {
   readonly stamp: Stamp;

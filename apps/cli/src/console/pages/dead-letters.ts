@@ -7,7 +7,15 @@ import { countText } from '../judge-region.ts';
 import { dateHtml } from '../layout.ts';
 import type { ConsoleRoutes, ConsoleTools, Visit } from '../page.ts';
 import { argument, optionArgs, shownCommand } from '../run-command.ts';
-import { choiceHtml, moreHtml, ROWS_MAX, regionOf, saidHtml, tableHtml } from './parts.ts';
+import {
+  choiceHtml,
+  LISTED_MAX,
+  longTableHtml,
+  moreHtml,
+  ROWS_MAX,
+  regionOf,
+  saidHtml,
+} from './parts.ts';
 
 const PATH = '/dead-letters';
 /** There are a handful: ours, and those of Service Bus. */
@@ -34,12 +42,15 @@ export function deadLettersPage(routes: ConsoleRoutes, tools: ConsoleTools): voi
       const choice = choiceHtml(tools, { path: PATH, region, hasTable: false });
       const letters = (run.json['deadLetters'] ?? []) as readonly Letter[];
       const groups = Map.groupBy(letters, ({ reason }) => reason ?? 'no reason');
+      let left = LISTED_MAX;
+      const sections = [...groups].slice(0, REASONS_MAX).map(([reason, own]) => {
+        // What there is a flood of hides nothing else.
+        const countMax = Math.max(left, ROWS_MAX);
+        left -= own.length;
+        return groupHtml(visit, { region, reason, letters: own, countMax });
+      });
       const list =
-        letters.length === 0
-          ? html`<p>There are no dead letters in ${region}.</p>`
-          : [...groups]
-              .slice(0, REASONS_MAX)
-              .map(([reason, own]) => groupHtml(visit, { region, reason, letters: own }));
+        letters.length === 0 ? html`<p>There are no dead letters in ${region}.</p>` : sections;
       const more = groups.size - REASONS_MAX;
       return html`${choice}${saidHtml(args, run)}${run.failure === undefined && list}${
         more > 0 && html`<p>${countText(more, 'more reason')}: the command lists all of them.</p>`
@@ -73,12 +84,12 @@ export function deadLettersPage(routes: ConsoleRoutes, tools: ConsoleTools): voi
   }
 }
 
-/** An act is about rows of one page: more than a person could have seen is not taken. */
+/** An act is about rows that a person can have read: more than that is not taken. */
 function numbersOf(fields: Fields): readonly string[] {
   const numbers = fields.all('number');
   if (numbers.length <= ROWS_MAX) return numbers;
   throw new UsageError(
-    `Nothing was done: ${numbers.length} dead letters are named, and a page takes at most ${ROWS_MAX} at once. ` +
+    `Nothing was done: ${numbers.length} dead letters are named, and the console takes at most ${ROWS_MAX} at once. ` +
       'tandem dead-letters takes more, or --all.',
   );
 }
@@ -87,11 +98,14 @@ interface Group {
   readonly region: string;
   readonly reason: string;
   readonly letters: readonly Letter[];
+  /** Bounds those that are listed. */
+  readonly countMax: number;
 }
 
-function groupHtml(visit: Visit, { region, reason, letters }: Group): Html {
+function groupHtml(visit: Visit, { region, reason, letters, countMax }: Group): Html {
   const [oldest, newest] = [letters[0], letters.at(-1)];
-  const shown = letters.slice(0, ROWS_MAX);
+  const shown = letters.slice(0, countMax);
+  const acted = letters.slice(0, ROWS_MAX);
   const rows = shown.map(
     (letter) =>
       html`<tr><td>${letter.number}</td><td>${dateHtml(letter.enqueuedAtMs)}</td><td>${idsHtml(letter)}</td><td>${valueHtml(letter.description ?? '')}</td><td>${buttonHtml(
@@ -101,11 +115,12 @@ function groupHtml(visit: Visit, { region, reason, letters }: Group): Html {
   );
   return html`<section class="group"><h2>${reason} · ${countText(letters.length, 'message')}</h2>
 ${letters.length > 1 && oldest !== undefined && newest !== undefined && html`<p>From ${dateHtml(oldest.enqueuedAtMs)} to ${dateHtml(newest.enqueuedAtMs)}.</p>`}
-${actsHtml(visit, { region, numbers: shown.map(({ number }) => number), isAll: shown.length === letters.length })}
-${tableHtml(reason, ['Number', 'Since', 'Ids', 'Why', 'Act'], rows)}${moreHtml(letters.length, ROWS_MAX)}${
-  shown.length < letters.length &&
-  html`<p>The next ones are shown once these are dealt with. All dead letters of the region at once: <code>${shownCommand(['dead-letters', 'resubmit', '--all', ...optionArgs('--region', region), '--apply'])}</code></p>`
-}</section>`;
+${actsHtml(visit, { region, numbers: acted.map(({ number }) => number), isAll: acted.length === letters.length })}
+${
+  acted.length < letters.length &&
+  html`<p>One press is about ${ROWS_MAX} at most. All dead letters of the region at once: <code>${shownCommand(['dead-letters', 'resubmit', '--all', ...optionArgs('--region', region), '--apply'])}</code></p>`
+}
+${longTableHtml(reason, ['Number', 'Since', 'Ids', 'Why', 'Act'], rows)}${moreHtml(letters.length, shown.length)}</section>`;
 }
 
 /** A message packs thousands sometimes; its page shows all of it. */

@@ -111,6 +111,9 @@ export function tableHtml(label: string, head: readonly string[], rows: readonly
  */
 const CHUNK_ROWS = 100;
 
+/** Bounds the rows of a page that shows as many as there are; the browser lays out only those that are seen. */
+export const LISTED_MAX = 10_000;
+
 /** Shows a list of thousands, of which the browser lays out what is seen. */
 export function longTableHtml(label: string, head: readonly string[], rows: readonly Html[]): Html {
   if (rows.length <= CHUNK_ROWS) return tableHtml(label, head, rows);
