@@ -11,6 +11,7 @@ import {
   forEachBounded,
   fragmentCountOf,
   isSameState,
+  isSameValue,
   joinChangeSets,
   originOf,
   type Properties,
@@ -43,7 +44,7 @@ const STAND_IN = 'standIn';
 
 export interface TableArchiveOptions {
   readonly store: TableStore;
-  /** Told of each row that `read` skips, since nobody can read it: it hides none of the others. */
+  /** Told of each row that nobody can read: `read` skips it, so that it hides none of the others, and `append` leaves it. */
   readonly onDamaged?: ((row: TableRow, error: AppError) => void) | undefined;
 }
 
@@ -62,7 +63,7 @@ export function createTableArchive({ store, onDamaged }: TableArchiveOptions): A
         if (outcome.kind === 'committed') return;
         // Some of it is there already: sent again, or archived by the process that wrote it.
         await forEachBounded(part, ROWS_AT_ONCE_MAX, (entry) =>
-          appendOne(store, partitionKey, entry),
+          appendOne(store, partitionKey, { entry, onDamaged }),
         );
       });
     },
@@ -92,19 +93,20 @@ export function createTableArchive({ store, onDamaged }: TableArchiveOptions): A
 }
 
 /**
- * A change set that is there is left as it is: what was erased in it must not come back by a late delivery. One
- * that a recovery wrote in its place is replaced, and what a set lacks is added.
+ * A change set that is there is left as it is: what was erased in it must not come back by a late delivery. So is one that nobody
+ * can read, of which nobody knows what was erased: it is told, and its peers have it. One that a recovery wrote in its place is
+ * replaced, and what a set lacks is added, be it a row or a change.
  */
 async function appendOne(
   store: TableStore,
   partitionKey: string,
-  { set, encoded }: ArchiveEntry,
+  { entry: given, onDamaged }: Pick<TableArchiveOptions, 'onDamaged'> & { entry: ArchiveEntry },
 ): Promise<void> {
-  const rowKey = set.stamp;
+  const rowKey = given.set.stamp;
   await untilUncontended(async () => {
     const row = await store.get(ARCHIVE_TABLE, partitionKey, rowKey);
     const joined = row && (await joinSet(row, new Map(), { store, table: ARCHIVE_TABLE }));
-    const entry = joined === undefined ? { set, encoded } : missingIn(joined, { set, encoded });
+    const entry = joined === undefined ? given : missingIn(joined, given, onDamaged);
     if (entry === undefined) return undefined;
     const operations =
       joined === undefined
@@ -133,11 +135,14 @@ function toReplacements(
 }
 
 /** Returns undefined when the rows have all of it. */
-function missingIn(joined: JoinedRows, own: ArchiveEntry): ArchiveEntry | undefined {
+function missingIn(
+  joined: JoinedRows,
+  own: ArchiveEntry,
+  onDamaged: TableArchiveOptions['onDamaged'],
+): ArchiveEntry | undefined {
   if (isStandIn(joined.row.properties)) return own;
-  // One that nobody can read is replaced.
-  const there = readSet(joined, undefined);
-  if (there === undefined) return own;
+  const there = readSet(joined, onDamaged);
+  if (there === undefined) return isFirstRowOf(own, joined.row) ? own : undefined;
   const ids = new Set(there.changes.map(({ entityId }) => entityId));
   if (own.set.changes.every(({ entityId }) => ids.has(entityId))) return undefined;
   // In the order in which it comes to every region.
@@ -145,6 +150,13 @@ function missingIn(joined: JoinedRows, own: ArchiveEntry): ArchiveEntry | undefi
   if (set === undefined) return undefined;
   // As it arrived, so that it lies in the same bytes in every region.
   return isAllOf(own.set, set) ? own : { set, encoded: encodeChangeSet(set) };
+}
+
+/** Tells whether it is the row of this very set, of which another row is missing: then nothing was erased in it. */
+function isFirstRowOf(entry: ArchiveEntry, { properties }: Pick<TableRow, 'properties'>): boolean {
+  return [...toArchiveProperties(entry)].every(([name, value]) =>
+    isSameValue(properties.get(name) ?? null, value),
+  );
 }
 
 function isAllOf(whole: ChangeSet, { changes }: ChangeSet): boolean {
