@@ -1,3 +1,4 @@
+import { catalogKind, type TableStore } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import {
   ARCHIVE_TABLE,
@@ -239,6 +240,39 @@ test('a rebuilt region records the buckets of the others, and the regions that t
   const { store } = regions.west;
   expect(await readRecordedBucketCount(store, customerKind)).toBe(MEMORY_BUCKET_COUNT);
   expect([...(await readRecordedRegions(store))].toSorted()).toEqual(['east', 'former', 'west']);
+});
+
+describe('the catalogue of a rebuilt region', () => {
+  /** As a build that knows tables of clients makes it. */
+  async function addCatalogue(store: TableStore): Promise<void> {
+    await recordBucketCount(store, catalogKind, 1);
+    await store.createTable(catalogKind.name);
+  }
+
+  test('is filled from those that have one, beside one of an older build', async () => {
+    const { regions, run } = await createCliHarness('north');
+    const north = regions.regions.find(({ region }) => region === 'north')!;
+    await addCatalogue(north.store);
+    await run('tables', 'create', 'Orders', '--region', 'north', '--apply');
+    expect(await run('rebuild-region', 'west', '--apply')).toMatchObject({ code: 0 });
+    const { json } = await run('tables', 'list', '--region', 'west');
+    expect(json['tables']).toMatchObject([{ name: 'Orders' }]);
+    expect(await readRecordedBucketCount(regions.west.store, catalogKind)).toBe(1);
+    expect(await readRecordedBucketCount(regions.east.store, catalogKind)).toBeUndefined();
+  });
+
+  test('I14: that is not equal, keeps the region held, and tells why', async () => {
+    const { regions, run } = await createLost();
+    const { store } = regions.east;
+    await addCatalogue(store);
+    const operations = [{ kind: 'insert', rowKey: 'foreign', properties: new Map() }] as const;
+    await store.commit({ table: catalogKind.name, partitionKey: '00', operations });
+    const refused = await run('rebuild-region', 'west', '--apply');
+    expect(refused).toMatchObject({ code: 1, json: { error: { code: 'RECOVERY_REFUSED' } } });
+    expect(refused.err).toContain('(0 rows differ, 1 are damaged)');
+    expect(refused.err).toContain('tandem verify --table Catalog');
+    expect(await createTableRegionHold(regions.west).read()).toBeDefined();
+  });
 });
 
 /** East's Configuration names this peer, or none, as where the environment of its services does. */

@@ -30,7 +30,7 @@ import {
   readTombstoneAgeMs,
 } from '../regions/region.ts';
 import { describeRebuild } from '../report/describe-recovery.ts';
-import { describeDamagedRow } from '../report/describe-verify.ts';
+import { countsOf, describeDamagedRow } from '../report/describe-verify.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import type { Session } from '../session.ts';
 
@@ -222,8 +222,8 @@ async function fillKind(
   if (report.proof.isEqual) return;
   throw new TerminalError(
     'RECOVERY_REFUSED',
-    `${kind.name} of ${names.target} is not equal to that of the others: ${report.proof.differentCount} rows ` +
-      `differ. The region stays held. Look with tandem verify --table ${kind.name}, then run it again.`,
+    `${kind.name} of ${names.target} is not equal to that of the others (${countsOf(report.proof)}). The region ` +
+      `stays held. Look with tandem verify --table ${kind.name}, then run it again.`,
   );
 }
 
