@@ -1,5 +1,6 @@
 import { catalogKind, type TableStore } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
+import { createMemoryTableStore } from '@tandem/core/memory';
 import {
   ARCHIVE_TABLE,
   CONFIGURATION_TABLE,
@@ -13,6 +14,8 @@ import {
   readRecordedRegions,
   recordBucketCount,
   recordRegions,
+  seedConfiguration,
+  tandemSettings,
 } from '@tandem/storage';
 import {
   emptyTable,
@@ -21,6 +24,7 @@ import {
   MEMORY_TOMBSTONE_AGE_MS,
 } from '@tandem/storage/testing';
 import { describe, expect, test } from 'vitest';
+import type { Io } from '../io.ts';
 import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
 
 const TABLES = [
@@ -85,6 +89,20 @@ describe('tandem rebuild-region', () => {
     expect(await createTableRegionHold(regions.west).read()).toBeUndefined();
   });
 
+  test('makes the tables of a region that has none yet', async () => {
+    const { io, runWith } = await createLost();
+    const store = createMemoryTableStore();
+    const { openStore: openOther } = io();
+    const openStore: Io['openStore'] = (connection) =>
+      connection === 'memory:west' ? store : openOther(connection);
+    const { out } = await runWith({ openStore }, 'rebuild-region', 'west');
+    expect(out).toContain('Rows now: west 0, east 20');
+    expect(await runWith({ openStore }, 'rebuild-region', 'west', '--apply')).toMatchObject({
+      code: 0,
+    });
+    expect(await runWith({ openStore }, 'verify')).toMatchObject({ code: 0 });
+  });
+
   test('I14: holds the region from before its tables are there until it is proven equal', async () => {
     const { regions, runWith } = await createLost();
     const { store } = regions.west;
@@ -114,6 +132,22 @@ describe('tandem rebuild-region', () => {
     store.beforeCommit(() => undefined);
     expect(await run('rebuild-region', 'west', '--apply')).toMatchObject({ code: 0 });
     expect(await createTableRegionHold({ store }).read()).toBeUndefined();
+  });
+
+  test('interrupted in its proof, does not let the region go', async () => {
+    const { regions, runWith } = await createLost();
+    const stop = new AbortController();
+    const onProgress = (text: string): void => {
+      if (text.startsWith('rows compared')) stop.abort();
+    };
+    const cut = await runWith(
+      { signal: stop.signal, onProgress },
+      'rebuild-region',
+      'west',
+      '--apply',
+    );
+    expect(cut.code).toBe(130);
+    expect(await createTableRegionHold(regions.west).read()).toBeDefined();
   });
 
   test.each(['west', 'east'] as const)(
@@ -180,6 +214,19 @@ describe('tandem rebuild-region, before it is told to', () => {
     expect(commits).toBe(0);
   });
 
+  test('counts none as different that is deleted longer ago than every tombstone', async () => {
+    const { regions, run } = await createLost();
+    await regions.clock.advance(MEMORY_TOMBSTONE_AGE_MS + 1);
+    expect((await run('rebuild-region', 'west')).json).toMatchObject({ different: 19 });
+  });
+
+  test('stops when it is told to', async () => {
+    const { runWith } = await createLost();
+    const stop = new AbortController();
+    const io = { signal: stop.signal, onProgress: () => stop.abort() };
+    expect(await runWith(io, 'rebuild-region', 'west')).toMatchObject({ code: 130, out: '' });
+  });
+
   test('shows on a terminal what it compares, and as it goes on what it copies', async () => {
     const { regions, runWith } = await createLost();
     const shownBy = async (...args: readonly string[]): Promise<string> => {
@@ -195,7 +242,7 @@ describe('tandem rebuild-region, before it is told to', () => {
       regions.east.store.query = query;
       return shown;
     };
-    expect(await shownBy('rebuild-region', 'west')).toContain('rows compared');
+    expect(await shownBy('rebuild-region', 'west')).toMatch(/rows compared [1-9]/);
     const shown = await shownBy('rebuild-region', 'west', '--apply');
     for (const label of ['archive rows copied', 'rows copied', 'rows compared'])
       expect(shown).toContain(label);
@@ -221,6 +268,16 @@ describe('tandem rebuild-region refuses', () => {
     expect(refused).toMatchObject({ code: 2, err: expect.stringContaining('"north"') });
   });
 
+  test('a kind of rows by its name, and holds nothing back', async () => {
+    const { regions, run } = await createLost();
+    const refused = await run('rebuild-region', 'west', '--table', 'Customers', '--apply');
+    expect(refused).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('one table of clients of it: Customers is neither'),
+    });
+    expect(await createTableRegionHold(regions.west).read()).toBeUndefined();
+  });
+
   test('a region that records another number of buckets', async () => {
     const { regions, run } = await createLost();
     await recordBucketCount(regions.west.store, customerKind, MEMORY_BUCKET_COUNT * 2);
@@ -240,6 +297,45 @@ test('a rebuilt region records the buckets of the others, and the regions that t
   const { store } = regions.west;
   expect(await readRecordedBucketCount(store, customerKind)).toBe(MEMORY_BUCKET_COUNT);
   expect([...(await readRecordedRegions(store))].toSorted()).toEqual(['east', 'former', 'west']);
+});
+
+describe('the settings of a rebuilt region', () => {
+  test('are those of its peer, but it stays connected as it is', async () => {
+    const { regions, run } = await createLost();
+    const set = (store: TableStore, values: Record<string, string>) =>
+      seedConfiguration({ store, definitions: tandemSettings, values });
+    await set(regions.east.store, { 'Tombstone.AgeMs': '8640000000' });
+    const { store } = regions.west;
+    await set(store, { ServiceBusConnection: 'own.servicebus.example' });
+    expect(await run('rebuild-region', 'west', '--apply')).toMatchObject({ code: 0 });
+    expect(await readConfigurationRow(store, 'Tombstone.AgeMs')).toBe('8640000000');
+    expect(await readConfigurationRow(store, 'ServiceBusConnection')).toBe(
+      'own.servicebus.example',
+    );
+    // Its services are told of their peers elsewhere, and the peer of its peer is itself.
+    expect(await readConfigurationRow(store, 'Peer.Region')).toBeUndefined();
+  });
+
+  test('name all others where there are several, each with the queue that it has', async () => {
+    const { regions, inventory, runWith } = await createCliHarness('north');
+    const { store } = regions.west;
+    await emptyTable(store, CONFIGURATION_TABLE);
+    const known = JSON.parse(inventory) as { regions: { name: string }[] };
+    const queued = known.regions.map((one) =>
+      one.name === 'north' ? { ...one, queue: 'others' } : one,
+    );
+    const environment = { TANDEM_REGIONS: JSON.stringify({ ...known, regions: queued }) };
+    const { code } = await runWith({ environment }, 'rebuild-region', 'west', '--apply');
+    expect(code).toBe(0);
+    expect(JSON.parse((await readConfigurationRow(store, 'Peers')) ?? '')).toEqual([
+      { region: 'east', connection: 'east.servicebus.example' },
+      { region: 'north', connection: 'north.servicebus.example', queue: 'others' },
+    ]);
+    expect(await readConfigurationRow(store, 'ServiceBusConnection')).toBe(
+      'west.servicebus.example',
+    );
+    expect(await readConfigurationRow(store, 'Peer.Region')).toBeUndefined();
+  });
 });
 
 describe('the catalogue of a rebuilt region', () => {
@@ -293,13 +389,14 @@ async function beatInEast({ regions }: CliHarness, peer: string): Promise<void> 
 }
 
 describe('tandem add-region', () => {
-  test('fills no region that the others do not send to', async () => {
+  test('fills no region that the others do not send to, which rebuild-region does', async () => {
     const harness = await createLost();
     await emptyTable(harness.regions.east.store, REPLICATION_TABLE);
     await nameInEast(harness, 'north');
     const refused = await harness.run('add-region', 'west', '--apply');
     expect(refused).toMatchObject({ code: 1, json: { error: { code: 'RECOVERY_REFUSED' } } });
     expect(refused.err).toContain('east');
+    expect(await harness.run('rebuild-region', 'west', '--apply')).toMatchObject({ code: 0 });
   });
 
   test('fills one that they do', async () => {
