@@ -9,18 +9,23 @@ import {
   writeEntity,
 } from '@tandem/core';
 import { createMemoryTableStore, createSeededRandomness } from '@tandem/core/memory';
-import { openRegion } from '@tandem/region';
+import { openRegion, type RegionOpenTable } from '@tandem/region';
 import { createLogger, createSystemClock } from '@tandem/service-kit';
 import {
+  ARCHIVE_TABLE,
+  CONFIGURATION_TABLE,
   createTableArchive,
   createTableConflictJournal,
   createTableProof,
   createTableRegionHold,
   createTableReplica,
+  createTombstoneHorizons,
   recordBucketCount,
+  recordRegions,
   seedConfiguration,
   tandemSettings,
 } from '@tandem/storage';
+import { emptyTable } from '@tandem/storage/testing';
 import { describe, expect, test } from 'vitest';
 import { EXIT } from '../exit-codes.ts';
 import { runProgram } from '../program.ts';
@@ -31,7 +36,7 @@ const item = (value: string): FieldValues => new Map([['item', { type: 'String',
 const ROW = ['--table', 'orders', '--partition', KEY.partitionKey, '--row', KEY.rowKey];
 
 /** A region as a service opens it, with a table of clients, and the program beside it. */
-async function setUp() {
+async function setUp(more: (orders: RegionOpenTable) => Promise<unknown> = async () => undefined) {
   const store = createMemoryTableStore();
   const settings = { 'Customer.DataAccess': 'single-region', 'Messages.WireVersion': '4' } as const;
   const region = await openRegion({
@@ -50,6 +55,7 @@ async function setUp() {
   await orders.put(KEY, item('pipe'));
   await region.catalogue.create('Bills');
   await region.openTable('Bills').put(KEY, item('paid'));
+  await more(orders);
   // What is relayed late is archived by then.
   await region.stop();
   await seedConfiguration({ store, definitions: tandemSettings, values: settings });
@@ -143,6 +149,32 @@ describe('a table of clients by its own name', () => {
     expect(await run(...replay, '--partition', 'nobody')).toMatchObject({ json: { same: 0 } });
   });
 
+  test('plans no deletion again that the table may have collected by an age of its own', async () => {
+    const { run, store } = await setUp((orders) => orders.remove(KEY));
+    await emptyTable(store, rowsKind.name);
+    const planned = async () => {
+      const { json } = await run('replay', '--from', 'east', '--in-place', '--of', 'Orders');
+      return (json['changes'] as readonly { rowKey: string }[]).map(({ rowKey }) => rowKey);
+    };
+    expect((await planned()).toSorted()).toEqual(['R!1', 'r!1']);
+    const horizons = createTombstoneHorizons({ store, entityKind: rowsKind.name });
+    await horizons.raise(Date.now() + 1_000, openTableId('orders', '0000'));
+    expect(await planned()).toEqual(['r!1']);
+  });
+
+  test('reads one bucket of the archive for a PartitionKey, whose rows all lie there', async () => {
+    const { run, store } = await setUp();
+    const asked = new Set<string>();
+    const { query } = store;
+    store.query = async (range) => {
+      if (range.table === ARCHIVE_TABLE) asked.add(JSON.stringify(range.partitions));
+      return query(range);
+    };
+    const of = ['--of', 'Orders', '--partition', KEY.partitionKey];
+    await run('replay', '--from', 'east', '--in-place', ...of);
+    expect([...asked]).toHaveLength(1);
+  });
+
   test('replays one PartitionKey into a table of its own', async () => {
     const { run, store } = await setUp();
     const of = ['--of', 'Orders', '--partition', KEY.partitionKey];
@@ -182,13 +214,15 @@ describe('a table of clients by its own name', () => {
   });
 
   test('that there is none of, or a row that is named by halves, is refused', async () => {
-    const { run } = await setUp();
+    const { run, times } = await setUp();
+    const back = ['replay', '--from', 'east', '--in-place', '--before', times.beforePipe];
     const refused = [
       [['history', '--table', 'Sales', '--partition', 'a', '--row', 'b'], /No catalogue has/],
       [['history', '--table', 'no name', '--row', 'b'], /There is no table "no name"/],
       [['history', '--table', 'Orders', '--row', 'b'], /--partition <key> --row <key>/],
       [['history', '--table', 'Catalog', '--partition', 'a', '--row', 'b'], /by --row alone/],
       [['rebuild-region', 'east', '--table', 'Rows'], /one table of clients/],
+      [[...back, '--of', 'Rows', '--apply'], /Name one table of clients/],
     ] as const;
     for (const [args, message] of refused) {
       const { code, err } = await run(...args);
@@ -245,7 +279,7 @@ describe('a table of clients in two regions', () => {
     }
     ids.push(ID('bills', '1'));
     await write(east.store, ID('bills', '1'), 'unpaid');
-    return { run, east, west };
+    return { ...harness, east, west };
   }
 
   test('I2: is verified and repaired alone: what another table lacks is no difference of it', async () => {
@@ -290,6 +324,24 @@ describe('a table of clients in two regions', () => {
     expect(await run('verify', '--table', 'Bills', '--rechecks', '0')).toMatchObject({
       json: { equal: false },
     });
+  });
+
+  test('is rebuilt alone, and whatever else the region has stays as it is', async () => {
+    const { runWith, inventory, east, west } = await setUpTwo();
+    await recordRegions(east.store, ['former']);
+    // Its services have it from elsewhere, as they have where their queues are.
+    const setting = { kind: 'delete', rowKey: 'ServiceBusConnection' } as const;
+    const own = { table: CONFIGURATION_TABLE, partitionKey: CONFIGURATION_TABLE };
+    await west.store.commit({ ...own, operations: [setting] });
+    const read = async () => {
+      const range = { table: CONFIGURATION_TABLE, partitions: CONFIGURATION_TABLE, limit: 100 };
+      return (await west.store.query(range)).rows;
+    };
+    const before = await read();
+    const environment = { TANDEM_REGIONS: inventory.replaceAll(/,"serviceBus":"[^"]+"/g, '') };
+    const args = ['rebuild-region', 'west', '--table', 'Orders', '--rechecks', '0', '--apply'];
+    expect(await runWith({ environment }, ...args)).toMatchObject({ code: EXIT.ok });
+    expect(await read()).toEqual(before);
   });
 
   test('I7: gets back what lost in a conflict, with its type, by an ordinary write', async () => {
