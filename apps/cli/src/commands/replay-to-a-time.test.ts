@@ -183,6 +183,20 @@ describe('B1: a replay to a point in time', () => {
     expect((await readLive(harness, 'east'))[isNew]).toBeUndefined();
   });
 
+  test('asks on a clean line: how far it was is shown no more', async () => {
+    const { runWith, args } = await createThree();
+    let shown = '';
+    let above = '';
+    const err = (text: string): void => void (shown += text);
+    const ask = async (): Promise<string> => {
+      above = shown;
+      return 'east';
+    };
+    await runWith({ isTerminal: true, err, ask }, ...args, '--apply');
+    expect(above).toContain('change sets');
+    expect(above.endsWith('\r\u001B[K')).toBe(true);
+  });
+
   test('asks nobody when nothing is deleted', async () => {
     const { harness, regions, run, args, isNew } = await createThree();
     await regions.east.table.remove(isNew);

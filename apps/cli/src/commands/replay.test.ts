@@ -1,4 +1,4 @@
-import { bucketOf, TransientError } from '@tandem/core';
+import { bucketOf, TerminalError, TransientError } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import {
   ARCHIVE_TABLE,
@@ -124,6 +124,39 @@ describe('tandem replay', () => {
     expect(Object.keys(await readTable(regions.east.store, 'Late'))).toEqual([FAR]);
   });
 
+  test('between two times is of what was written there alone', async () => {
+    const { regions, run } = await createCliHarness();
+    const times: string[] = [];
+    for (const id of [ID, FAR, ID]) {
+      await regions.east.table.put(id, { email: 'one@example.com' });
+      await regions.clock.advance(10);
+      times.push(at(regions.clock.nowMs()));
+    }
+    await regions.settle();
+    const [since = '', before = ''] = times;
+    const args = ['--table', 'Span', '--since', since, '--before', before, '--apply'];
+    expect(await run('replay', '--from', 'east', ...args)).toMatchObject({
+      code: 0,
+      json: { changeSets: 1, rowsWritten: 1 },
+    });
+    expect(Object.keys(await readTable(regions.east.store, 'Span'))).toEqual([FAR]);
+  });
+
+  test('into a table of its own asks nothing of the live one, which may be gone', async () => {
+    const { regions, run } = await createCliHarness();
+    await regions.east.table.put(ID, { email: 'one@example.com' });
+    await regions.settle();
+    const { store } = regions.east;
+    const { query } = store;
+    store.query = async (range) => {
+      if (range.table === customerKind.name)
+        throw new TerminalError('TABLE_MISSING', 'It is gone.');
+      return query(range);
+    };
+    const args = ['--from', 'east', '--table', 'Own', '--apply'];
+    expect(await run('replay', ...args)).toMatchObject({ code: 0, json: { rowsWritten: 1 } });
+  });
+
   test('into a table of another region says which table, and where', async () => {
     const harness = await createCliHarness();
     const { regions, runWith } = harness;
@@ -181,6 +214,16 @@ describe('tandem replay', () => {
       ...read,
       expect.stringMatching(/^restored 1\/1 /u),
     ]);
+  });
+
+  test('is planned no further when it is told to stop', async () => {
+    const { regions, runWith } = await createCliHarness();
+    for (const id of [ID, FAR]) await regions.east.table.put(id, { email: 'one@example.com' });
+    await regions.settle();
+    const stop = new AbortController();
+    const io = { signal: stop.signal, onProgress: () => stop.abort() };
+    const cut = await runWith(io, 'replay', '--from', 'east', '--in-place');
+    expect(cut).toMatchObject({ code: 130, out: '' });
   });
 
   test('goes on where it was interrupted', async () => {
