@@ -5,6 +5,7 @@ import { CONFIGURATION_TABLE } from '@tandem/storage';
 import { emptyTable, MEMORY_BUCKET_COUNT } from '@tandem/storage/testing';
 import { describe, expect, test } from 'vitest';
 import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
+import { linesOf } from '../testing/lines-of.ts';
 
 const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';
 const TRIALS = 20;
@@ -101,6 +102,37 @@ describe('tandem at-risk', () => {
     expect(quiet).toMatchObject({ code: 0, json: { lost: [], delayed: [] } });
   });
 
+  test('tells a person of each write where it is, what is lost before what is late', async () => {
+    const { regions, run, runWith } = await createCliHarness();
+    const { east } = regions;
+    const asOf = (): string => new Date(regions.clock.nowMs()).toISOString();
+    expect((await runWith({}, 'at-risk', '--region', 'east')).out).toBe(
+      `If east vanished now, 0 writes would be lost and 0 late (as of ${asOf()}).\n`,
+    );
+    await regions.drive(east.table.put(ID, { email: 'sent@example.com' }));
+    regions.bus.setDown('west', true);
+    await regions.drive(east.table.patch(ID, { firstName: 'Ada' }));
+    const [sent, kept] = east.committed.map(({ set }) => set.stamp);
+    expect(linesOf((await runWith({}, 'at-risk', '--region', 'east')).out)).toEqual([
+      'fate | id | operation | stamp | where it is',
+      `lost | ${ID} | patch | ${kept} | west: nowhere`,
+      `delayed | ${ID} | create | ${sent} | west: queued`,
+      `If east vanished now, 1 writes would be lost and 1 late (as of ${asOf()}).`,
+      '',
+    ]);
+    const { json } = await run('at-risk', '--region', 'east');
+    expect(json).toMatchObject({ lost: [{ stamp: kept }], delayed: [{ stamp: sent }] });
+  });
+
+  test('lists the writes of one row where it is told to', async () => {
+    const { regions, run } = await createCliHarness();
+    regions.bus.setDown('west', true);
+    for (const id of IDS)
+      await regions.drive(regions.east.table.put(id, { email: 'a@example.com' }));
+    const { json } = await run('at-risk', '--region', 'east', '--row', IDS[3]!);
+    expect(json['lost']).toMatchObject([{ id: IDS[3] }]);
+  });
+
   test('lists the writes of one bucket where it is told to', async () => {
     const { regions, run } = await createCliHarness();
     regions.bus.setDown('west', true);
@@ -115,13 +147,16 @@ describe('tandem at-risk', () => {
   });
 
   test('I11: assumes nothing of a peer that is out of reach', async () => {
-    const { regions, run } = await createCliHarness();
+    const { regions, run, runWith } = await createCliHarness();
     regions.bus.setDown('west', true);
     await regions.drive(regions.east.table.put(ID, { email: 'a@example.com' }));
     regions.west.store.setOutage(new TransientError('TABLE_UNAVAILABLE', 'West is down.'));
     const { code, json } = await run('at-risk', '--region', 'east');
     expect(code).toBe(3);
     expect(json).toMatchObject({ outOfReach: ['west'], lost: [{ places: { west: 'not-known' } }] });
+    expect((await runWith({}, 'at-risk', '--region', 'east')).out).toContain(
+      '\nwest is out of reach: it may have more than is said here.\n',
+    );
   });
 
   test('tells of rows of the outbox that nobody can read, wherever they lie', async () => {
@@ -137,6 +172,13 @@ describe('tandem at-risk', () => {
     expect(json).toMatchObject({ lost: [], unreadable: ['~o~damaged', '~p~west~damaged'] });
     const { out } = await runWith({}, 'at-risk', '--region', 'east');
     expect(out).toContain('2 rows of the outbox cannot be read');
+    // As many that are lost do not make up for them.
+    regions.bus.setDown('west', true);
+    for (const id of IDS.slice(0, 2))
+      await regions.drive(regions.east.table.put(id, { email: 'a@example.com' }));
+    const both = await run('at-risk', '--region', 'east');
+    expect(both).toMatchObject({ code: 3, json: { lost: [{}, {}] } });
+    expect(both.json['unreadable']).toHaveLength(2);
   });
 
   test('refuses a region that is not there, and says when the region itself is out of reach', async () => {
