@@ -1,7 +1,12 @@
 import { bucketOf, inflateChangeSet, pagesOf, type TableStore } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { ARCHIVE_TABLE, CONFLICTS_TABLE } from '@tandem/storage';
-import { expectReplayable, MEMORY_BUCKET_COUNT, writeReplayRecord } from '@tandem/storage/testing';
+import {
+  emptyTable,
+  expectReplayable,
+  MEMORY_BUCKET_COUNT,
+  writeReplayRecord,
+} from '@tandem/storage/testing';
 import { expect, test } from 'vitest';
 import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
 
@@ -94,12 +99,13 @@ test('tandem forget leaves no byte of a person in any table of any region', asyn
   const tables = TABLES;
   expect((await findSecrets(harness, tables)).length).toBeGreaterThan(10);
   const plan = await run('forget', ID);
-  expect(plan).toMatchObject({ code: 0, json: { applied: false } });
+  expect(plan).toMatchObject({ code: 0, json: { id: ID, applied: false } });
   const found = plan.json['regions'] as { conflicts: number; replayTables: number }[];
   expect(found).toMatchObject([{ conflicts: 1, replayTables: 1 }, { conflicts: 1 }]);
   expect((await findSecrets(harness, tables)).length).toBeGreaterThan(10);
 
-  expect(await forget(harness)).toMatchObject({ code: 0, json: { applied: true, left: 0 } });
+  const done = { id: ID, applied: true, left: 0 };
+  expect(await forget(harness)).toMatchObject({ code: 0, json: done });
   expect(await findSecrets(harness, tables)).toEqual([]);
   for (const secret of SECRETS) {
     expect(await readRaw(regions.east.store, 'Copy')).not.toContain(secret);
@@ -152,6 +158,45 @@ test('tandem forget erases nothing from archives while a region has not heard of
   expect(await forget(harness)).toMatchObject({ code: 0, json: { left: 0 } });
 });
 
+test('tandem forget plans for what one region alone has heard of, and refuses what none has', async () => {
+  const { regions, run, runWith } = await createCliHarness();
+  regions.bus.setDown('west', true);
+  await regions.drive(regions.east.table.put(ID, { email: SECRETS[0]! }));
+  const { code, json } = await run('forget', ID);
+  expect({ code, json }).toMatchObject({ code: 0, json: { id: ID, applied: false } });
+  expect(json['regions']).toMatchObject([{ isKnown: true }, { isKnown: false }]);
+  expect((await runWith({}, 'forget', ID)).out).toContain(
+    `${String(json['left'])} places hold values of ${ID}. Run it again with --apply to erase them.`,
+  );
+  for (const args of [[], ['--apply']]) {
+    expect(await run('forget', OTHER, ...args)).toMatchObject({
+      code: 3,
+      json: { error: { code: 'NOT_FOUND' } },
+      err: `No region has ever heard of ${OTHER}.\n`,
+    });
+  }
+});
+
+test('tandem forget plans for what only conflicts hold, and finds nothing left of what it forgot', async () => {
+  const { regions, run } = await createLife();
+  for (const { store } of [regions.east, regions.west]) {
+    await emptyTable(store, customerKind.name);
+    await emptyTable(store, ARCHIVE_TABLE);
+  }
+  const { code, json } = await run('forget', ID);
+  expect({ code, regions: json['regions'] }).toMatchObject({
+    code: 0,
+    regions: [
+      { isKnown: false, conflicts: 1 },
+      { isKnown: false, conflicts: 1 },
+    ],
+  });
+
+  const other = await createLife();
+  await forget(other);
+  expect(await other.run('forget', ID)).toMatchObject({ code: 0, json: { left: 0 } });
+});
+
 test('tandem forget tells of a damaged archive row, which may hold what it cannot see', async () => {
   const harness = await createLife();
   const { store } = harness.regions.east;
@@ -162,7 +207,24 @@ test('tandem forget tells of a damaged archive row, which may hold what it canno
   const { code, json } = await forget(harness);
   expect({ code, json }).toMatchObject({ code: 3, json: { left: 0 } });
   expect(json['regions']).toMatchObject([{ unreadable: 1 }, { unreadable: 0 }]);
+  // It may be of one that no region has heard of, too.
+  const unknown = idsBeside(ID)[0]!;
+  expect(await harness.run('forget', unknown)).toMatchObject({
+    code: 0,
+    json: {
+      id: unknown,
+      left: 0,
+      regions: [{ isKnown: false, unreadable: 1 }, { isKnown: false }],
+    },
+  });
 });
+
+/** Ids of the same bucket. */
+function idsBeside(id: string): readonly string[] {
+  const ids = Array.from({ length: 90 }, (_, n) => `${id.slice(0, -2)}${n + 10}`);
+  const bucket = bucketOf(id, MEMORY_BUCKET_COUNT);
+  return ids.filter((one) => one !== id && bucketOf(one, MEMORY_BUCKET_COUNT) === bucket);
+}
 
 async function findArchiveRow(store: TableStore) {
   const bucket = bucketOf(ID, MEMORY_BUCKET_COUNT);
