@@ -11,8 +11,10 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { Io } from '../io.ts';
 import { runProgram } from '../program.ts';
 import { createCliHarness } from '../testing/cli-harness.ts';
+import { linesOf } from '../testing/lines-of.ts';
 
 const WITHIN = ['--within', '1s'] as const;
+const ID_OF_A_CUSTOMER = /^\/customers\/[\da-f]{8}-[\da-f]{4}-8[\da-f]{3}-8[\da-f]{3}-[\da-f]{12}$/;
 const VERSION = encodeVector(
   new Map([['west', formatStamp({ timeMs: 10, counter: 0, region: 'west', writer: '0000000a' })]]),
 );
@@ -123,6 +125,7 @@ describe('tandem canary', () => {
     const writes = asked.filter(({ method }) => method === 'PUT');
     expect(writes.map(({ region }) => region).sort()).toEqual(['east', 'west']);
     expect(new Set(writes.map(({ url }) => url)).size).toBe(2);
+    for (const { url } of writes) expect(url).toMatch(ID_OF_A_CUSTOMER);
     for (const { headers } of asked) expect(headers.authorization).toBe('Bearer token');
     for (const { method, headers } of asked) {
       const least = headers['x-tandem-min-version'];
@@ -138,6 +141,20 @@ describe('tandem canary', () => {
       'a write that is not taken',
       ({ method, region }) => (method === 'PUT' && region === 'west' ? { status: 401 } : undefined),
       'not written: the answer is 401',
+    ],
+    [
+      'a write that is refused',
+      ({ method, region }) =>
+        method === 'PUT' && region === 'west'
+          ? { status: 503, body: 'version-not-reached' }
+          : undefined,
+      'not written: refused',
+    ],
+    [
+      'a host that leads readers to another region',
+      ({ method, region }) =>
+        method === 'GET' && region === 'west' ? { region: 'east' } : undefined,
+      'not within 1s: east answers',
     ],
     [
       'a region that stays behind',
@@ -169,6 +186,69 @@ describe('tandem canary', () => {
     const { code, json } = await run();
     expect({ code, ok: json['ok'] }).toEqual({ code: 3, ok: false });
     expect(JSON.stringify(json['seen'])).toContain(told);
+  });
+
+  test('waits for a region that is behind at first, and tells for how long', async () => {
+    let refused = 0;
+    const { run } = await setUp(({ method, region }) => {
+      if (method !== 'GET' || region !== 'east' || refused === 3) return undefined;
+      refused += 1;
+      return { status: 503, body: 'version-not-reached' };
+    });
+    // Only waiting takes time here, however slow the machine is.
+    const startMs = Date.UTC(2026, 0, 1);
+    let sleptMs = 0;
+    const clock = {
+      nowMs: () => startMs + sleptMs,
+      sleep: async (ms: number) => void (sleptMs += ms),
+    };
+    const { code, json } = await run({}, { clock });
+    expect({ code, refused, sleptMs }).toEqual({ code: 0, refused: 3, sleptMs: 750 });
+    const seen = json['seen'] as { reader: string; seenMs: number }[];
+    expect(Math.max(...seen.map(({ seenMs }) => seenMs))).toBe(750);
+  });
+
+  test('says to a person where it was seen, after how long, and where not', async () => {
+    const { run } = await setUp(({ method, region }) =>
+      method === 'PUT' && region === 'west' ? { status: 401 } : undefined,
+    );
+    const lines = linesOf((await run()).err);
+    expect(lines.map((line) => line.replace(/\d+ ms$/, 'n ms'))).toEqual([
+      'written in | read in | seen after',
+      'east | east | n ms',
+      'east | west | n ms',
+      'west | west | not written: the answer is 401, and none of a region that serves',
+      '',
+    ]);
+  });
+
+  test('ends at once when it is stopped while a region is behind', async () => {
+    const stop = new AbortController();
+    const { run, asked } = await setUp(({ method }) => {
+      if (method !== 'GET') return undefined;
+      stop.abort();
+      return { status: 503, body: 'version-not-reached' };
+    });
+    const { code, json } = await run({}, { signal: stop.signal });
+    expect({ code, json }).toMatchObject({ code: 130, json: { error: { code: 'INTERRUPTED' } } });
+    expect(asked.filter(({ method }) => method === 'GET').length).toBeLessThanOrEqual(4);
+  });
+
+  test('asks for a token of its identity only where it has none and is told for what', async () => {
+    const scope = { TANDEM_TOKEN_SCOPE: 'api://tandem/.default' };
+    const readToken = async (of: string) => `token for ${of}`;
+    const { run, asked } = await setUp();
+    const tokensOf = async (...args: Parameters<typeof run>) => {
+      const { code } = await run(...args);
+      return [code, ...new Set(asked.splice(0).map(({ headers }) => headers.authorization))];
+    };
+    expect(await tokensOf({ TANDEM_TOKEN: 'own', ...scope }, { readToken })).toEqual([
+      0,
+      'Bearer own',
+    ]);
+    expect(await tokensOf({}, { readToken })).toEqual([0, undefined]);
+    // Nobody there who could get one.
+    expect(await tokensOf(scope)).toEqual([0, undefined]);
   });
 
   test('asks with a token of its own identity, and says where that gets none', async () => {
