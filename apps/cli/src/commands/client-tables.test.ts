@@ -115,9 +115,10 @@ describe('a table of clients by its own name', () => {
       ...KEY,
       entries: [
         { operation: 'create', values: { item: ['String', 'pump'] }, changedFields: ['item'] },
-        { operation: 'replace', values: { item: ['String', 'pipe'] } },
+        { operation: 'replace', values: { item: ['String', 'pipe'] }, archives: ['east'] },
       ],
     });
+    for (const entry of json['entries'] as object[]) expect(entry).not.toHaveProperty('entity');
   });
 
   test('forgets one row, and proves it; the one beside it stays', async () => {

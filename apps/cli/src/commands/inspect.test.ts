@@ -106,14 +106,28 @@ describe('tandem history', () => {
     const { regions, run, runWith } = await createConflict();
     await regions.west.table.remove(ID);
     await regions.settle();
-    const { json } = await run('history', ID);
+    const { code, json } = await run('history', ID);
+    expect(code).toBe(0);
     expect(json['entries']).toMatchObject([
       { operation: 'create', region: 'east', archives: ['east', 'west'] },
       { operation: 'patch', region: 'east', changedFields: ['email'] },
       { operation: 'patch', region: 'west', changedFields: ['email'] },
       { operation: 'delete', region: 'west', entity: null },
     ]);
+    // Each value that is set, with its type; of what is deleted there are none.
+    const values = { email: ['String', 'base@example.com'], phoneNumber: ['String', '1'] };
+    expect((json['entries'] as { values: unknown }[]).map((entry) => entry.values)).toEqual([
+      values,
+      { ...values, email: ['String', 'east@example.com'] },
+      { ...values, email: ['String', 'west@example.com'] },
+      null,
+    ]);
     expect((await runWith({}, 'history', ID, '--region', 'west')).out).toContain('delete');
+    const west = await run('history', ID, '--region', 'west');
+    expect(west.json).toMatchObject({
+      archiveFromMs: { west: null },
+      entries: Array.from({ length: 4 }, () => ({ archives: ['west'] })),
+    });
     expect(await run('history', ID.replace('0', '1'))).toMatchObject({ code: 3 });
   });
 
