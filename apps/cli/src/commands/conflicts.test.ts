@@ -347,6 +347,10 @@ describe('A13: a write against a deletion, neither of which had seen the other',
       fields: [],
       life: { survives: true },
     });
+    // Who names a field does not mean the deletion.
+    const field = await run('conflicts', 'restore', name, ...at, '--field', 'email', '--apply');
+    expect(field).toMatchObject({ code: 2, err: expect.stringContaining('Nothing of "email"') });
+    expect((await regions.west.table.get(ID))?.entity.email).toBe('lost@example.com');
     expect(await run('conflicts', 'restore', name, ...at, '--apply')).toMatchObject({
       code: 0,
       json: { applied: true, action: 'delete' },
@@ -357,6 +361,8 @@ describe('A13: a write against a deletion, neither of which had seen the other',
       code: 0,
       json: { applied: false, action: 'none' },
     });
+    const again = await runWith({}, 'conflicts', 'restore', name, ...at, '--apply');
+    expect(again.out).toBe(`There is nothing to restore: ${ID} has it already.\n`);
   });
 
   test('a value that lost to another is not set in what was deleted since, unless it is said so', async () => {

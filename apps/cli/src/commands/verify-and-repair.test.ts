@@ -373,6 +373,7 @@ describe('tandem repair', () => {
     expect(await run('verify')).toMatchObject({
       code: 3,
       json: {
+        table: 'Customers',
         equal: false,
         different: 0,
         provenEqualAsOfMs: null,
@@ -383,6 +384,14 @@ describe('tandem repair', () => {
         },
       },
     });
+    const stop = new AbortController();
+    const lines: string[] = [];
+    const err = (text: string): void => {
+      lines.push(text);
+      stop.abort();
+    };
+    await runWith({ err, signal: stop.signal }, 'verify', '--every', '10s');
+    expect(lines).toEqual(['proven equal as of never; different now: 1\n']);
     const planned = await run('repair');
     expect(planned).toMatchObject({ code: 3, json: { applied: false, conflicts: [lacking] } });
     const { out } = await runWith({}, 'repair');
