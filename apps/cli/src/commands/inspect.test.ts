@@ -185,7 +185,9 @@ describe('tandem history', () => {
     const bucket = bucketOf(ID, MEMORY_BUCKET_COUNT);
     for (let counter = 0; counter <= 1_000; counter += 1) {
       const stamp = formatStamp({ timeMs: 1_000, counter, region: 'east', writer: 'w' });
-      const values = new Map([['email', { type: 'String', value: `${counter}` } as const]]);
+      const value = { type: 'String', value: `${counter}` } as const;
+      // Of a later version, which has one more column.
+      const values = new Map(['email', 'later'].map((name) => [name, value] as const));
       const state = writeEntity(
         { kind: 'put', values },
         { stored: undefined, stamp, policy: 'field', mayTakeBase: true },
@@ -194,7 +196,9 @@ describe('tandem history', () => {
       const set = { entityKind: customerKind.name, bucket, stamp, changes };
       await archive.append([{ set, encoded: encodeChangeSet(set) }]);
     }
-    expect((await run('history', ID)).json['entries']).toHaveLength(1_001);
+    const entries = (await run('history', ID)).json['entries'] as { values: unknown }[];
+    expect(entries).toHaveLength(1_001);
+    expect(entries[7]?.values).toEqual({ email: ['String', '7'] });
     const { out } = await runWith({}, 'history', ID);
     expect(out).toContain('… and 901 more; --json lists all of them.');
   });
