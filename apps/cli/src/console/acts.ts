@@ -3,7 +3,7 @@
  * `--apply`, and shows the command; then the same form does it. What can lose something wants the name of the region.
  * Pressed twice, or by two, the second finds what the command finds then.
  */
-
+import { createHash } from 'node:crypto';
 import { FORM_ROLES, type FormPath, findMissingRole, type Role } from './access.ts';
 import { type Html, html, linesHtml } from './html.ts';
 import { badgeHtml } from './layout.ts';
@@ -23,6 +23,8 @@ export interface Act {
   readonly loses?: (fields: Fields) => { readonly region: string; readonly takesConfirm: boolean };
   /** Returns what it would change, where the command does not show that; who asks for it may see it. */
   readonly difference?: (visit: Visit) => Promise<Html>;
+  /** Whether it is refused where it would do by now something else than its preview said. */
+  readonly isHeldToPreview?: boolean;
   /** Which role it takes beside that of its path, for what these fields mean. */
   readonly alsoTakes?: (fields: Fields) => Role | undefined;
 }
@@ -114,6 +116,13 @@ export function addAct({ form }: Pick<ConsoleRoutes, 'form'>, tools: ConsoleTool
   });
 }
 
+/** What the form of an act adds to what was asked for. */
+const OWN_FIELDS = ['formToken', 'stage', 'typed', 'seen'];
+
+function digestOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url');
+}
+
 async function preview(
   visit: Visit,
   {
@@ -144,7 +153,8 @@ ${linesHtml(run.failure?.message ?? run.text)}${difference}
 <form method="post" action="${act.path}" class="confirm">
 <input type="hidden" name="formToken" value="${visit.visitor.formToken}">
 <input type="hidden" name="stage" value="apply">
-${[...visit.fields].filter(([name]) => name !== 'formToken' && name !== 'stage' && name !== 'typed').map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
+${act.isHeldToPreview === true && html`<input type="hidden" name="seen" value="${digestOf(run.text)}">`}
+${[...visit.fields].filter(([name]) => !OWN_FIELDS.includes(name)).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`)}
 ${
   loses !== undefined &&
   html`<p><label for="typed">It can lose something in <strong>${loses.region}</strong>. Type the name of the region to go on:</label> <input id="typed" name="typed" required autocomplete="off"></p>`
@@ -163,6 +173,14 @@ async function apply(visit: Visit, tools: ConsoleTools, act: Act): Promise<Html>
   if (loses !== undefined && visit.fields.get('typed')?.trim() !== loses.region) {
     const refusal = `Nothing was done: that is not the name of the region, ${loses.region}.`;
     return preview(visit, { tools, act, refusal });
+  }
+  const seen = visit.fields.get('seen');
+  if (act.isHeldToPreview === true && seen !== null) {
+    const { text } = await tools.run(act.args(fields), { asText: true });
+    if (digestOf(text) !== seen) {
+      const refusal = 'Nothing was done: somebody has changed it since you looked. Look again.';
+      return preview(visit, { tools, act, refusal });
+    }
   }
   const args = applied(act.args(fields), loses);
   const { person } = visit.visitor;

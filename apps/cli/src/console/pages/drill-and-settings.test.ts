@@ -94,6 +94,29 @@ describe('the page of settings', () => {
     );
   });
 
+  test('sets nothing where another has set it since it was looked at, and shows what is so now', async () => {
+    const harness = await createCliHarness();
+    const visitor = await visitConsole(await openConsole({}, harness));
+    const fields = { region: 'east', setting: 'Tombstone.AgeMs', value: '8640000000' };
+    const look = async (): Promise<string> => {
+      const page = await visitor.post('/settings/set', fields);
+      return /name="seen" value="([^"]+)"/.exec(page)?.[1] ?? '';
+    };
+    const press = async (seen: string) =>
+      textOf(
+        await visitor.post('/settings/set', { ...fields, stage: 'apply', typed: 'east', seen }),
+      );
+    const seen = await look();
+    const other = ['Tombstone.AgeMs', '9500000000', '--region', 'east', '--apply'];
+    expect(await harness.run('config', 'set', ...other)).toMatchObject({ code: 0 });
+    const refused = await press(seen);
+    expect(refused).toContain('Nothing was done: somebody has changed it since you looked.');
+    expect(refused).toContain('9500000000');
+    const { json } = await harness.run('config', 'get', 'Tombstone.AgeMs', '--region', 'east');
+    expect(json['settings']).toMatchObject([{ value: '9500000000' }]);
+    expect(await press(await look())).toContain('Set Tombstone.AgeMs in east');
+  });
+
   test('takes no secret, which the audit would show, and no field for an option', async () => {
     const visitor = await visitConsole(await openConsole());
     expect(await visitor.get('/settings?region=east')).not.toContain(

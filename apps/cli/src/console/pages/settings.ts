@@ -44,6 +44,7 @@ export function settingsPage(routes: ConsoleRoutes, tools: ConsoleTools): void {
       ...optionArgs('--region', fields.typed('region')),
     ],
     loses,
+    isHeldToPreview: true,
     alsoTakes,
   });
   addAct(routes, tools, {
@@ -58,6 +59,7 @@ export function settingsPage(routes: ConsoleRoutes, tools: ConsoleTools): void {
       ...optionArgs('--region', fields.typed('region')),
     ],
     loses,
+    isHeldToPreview: true,
     alsoTakes,
   });
 }
