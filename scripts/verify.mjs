@@ -82,6 +82,9 @@ async function run(command, args, keeper) {
   return code;
 }
 
+/** Nothing hangs on a service that does not end: the tests compile what it has left. */
+const LOAD_MS_MAX = 60_000;
+
 /**
  * Has each service load once, which ends with the first setting that it lacks. A process writes what it has compiled when it ends:
  * ten that are told to stop would all write the same thousands of files, for longer than a test waits.
@@ -90,7 +93,8 @@ function compileServices() {
   const { PATH, NODE_COMPILE_CACHE } = environment;
   for (const service of ['customer-api', 'table-endpoint', 'replicator', 'traffic-manager']) {
     const main = `${ROOT}apps/${service}/src/main.ts`;
-    spawnSync(process.execPath, [main], { env: { PATH, NODE_COMPILE_CACHE }, stdio: 'ignore' });
+    const options = { env: { PATH, NODE_COMPILE_CACHE }, timeout: LOAD_MS_MAX };
+    spawnSync(process.execPath, [main], { ...options, stdio: 'ignore' });
   }
 }
 

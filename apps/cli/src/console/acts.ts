@@ -23,7 +23,7 @@ export interface Act {
   readonly loses?: (fields: Fields) => { readonly region: string; readonly takesConfirm: boolean };
   /** Returns what it would change, where the command does not show that; who asks for it may see it. */
   readonly difference?: (visit: Visit) => Promise<Html>;
-  /** Whether it is refused where it would do by now something else than its preview said. */
+  /** Whether it is refused where its preview would say something else by now. Other commands look themselves at what is there. */
   readonly isHeldToPreview?: boolean;
   /** Which role it takes beside that of its path, for what these fields mean. */
   readonly alsoTakes?: (fields: Fields) => Role | undefined;

@@ -100,7 +100,10 @@ export function createTableArchive({ store, onDamaged }: TableArchiveOptions): A
 async function appendOne(
   store: TableStore,
   partitionKey: string,
-  { entry: given, onDamaged }: Pick<TableArchiveOptions, 'onDamaged'> & { entry: ArchiveEntry },
+  {
+    entry: given,
+    onDamaged,
+  }: Pick<TableArchiveOptions, 'onDamaged'> & { readonly entry: ArchiveEntry },
 ): Promise<void> {
   const rowKey = given.set.stamp;
   await untilUncontended(async () => {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { HistoryLog } from '../history/history-log.ts';
-import type { Endpoint, Operation } from '../history/operation.ts';
+import { type Endpoint, FRONT, type Operation } from '../history/operation.ts';
 import type { Random } from '../random.ts';
 import { chooseAllValues, chooseSomeValues, toWholeBody } from './choose-values.ts';
 import type { CustomerPool } from './customer-pool.ts';
@@ -50,7 +50,7 @@ export async function runClient(options: ClientOptions): Promise<void> {
     home = isTrouble ? random.pick(endpoints) : options.home;
     const pauseMs = isTrouble
       ? random.between(BACK_OFF_MS_MIN, BACK_OFF_MS_MAX)
-      : random.between(0, thinkMsMaxOf(options.endpoints.length - 1));
+      : random.between(0, thinkMsMaxOf(endpoints.filter((one) => one !== FRONT).length));
     await delay(pauseMs, undefined, { signal }).catch(() => undefined);
   }
 }
