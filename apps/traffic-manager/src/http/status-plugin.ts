@@ -196,30 +196,35 @@ const STYLE = `
 const SCRIPT = `
   const base = '/_traffic-manager';
   const byId = (id) => document.getElementById(id);
-  const cell = (content, className = '') => {
-    const td = document.createElement('td');
-    td.append(content);
-    td.className = className;
-    return td;
-  };
-  const row = (cells, className = '') => {
-    const tr = document.createElement('tr');
-    tr.append(...cells);
-    tr.className = className;
-    return tr;
+  const setText = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+  // Rows and buttons stay the same elements, so a press, the keyboard's place and a selection outlive a refresh.
+  const showRows = (id, rows) => {
+    const body = byId(id);
+    for (const [at, { className, cells, button }] of rows.entries()) {
+      const tr = body.rows[at] ?? body.insertRow();
+      tr.className = className ?? '';
+      for (const [index, cell] of cells.entries()) {
+        const [text, className = ''] = [cell].flat();
+        const td = tr.cells[index] ?? tr.insertCell();
+        td.className = className;
+        setText(td, String(text));
+      }
+      if (button === undefined) continue;
+      const last = tr.cells[cells.length] ?? tr.insertCell();
+      button(last.firstChild ?? last.appendChild(document.createElement('button')));
+    }
+    while (body.rows.length > rows.length) body.deleteRow(-1);
   };
   const time = (iso) => new Date(iso).toLocaleTimeString();
   const probe = (last) => last === undefined ? 'none yet'
     : time(last.at) + ', ' + (last.status ?? last.error) + ', ' + last.durationMs + ' ms';
-  const toggle = ({ name, enabled }) => {
+  const toggle = ({ name, enabled }) => (button) => {
     const action = enabled ? 'disable' : 'enable';
-    const button = document.createElement('button');
-    button.textContent = enabled ? 'Disable' : 'Enable';
+    setText(button, enabled ? 'Disable' : 'Enable');
     button.setAttribute('aria-label', button.textContent + ' ' + name);
     button.dataset.key = name;
     button.onclick = () => fetch(base + '/endpoints/' + name + '/' + action, { method: 'POST' })
-      .then(refresh, showOutage);
-    return button;
+      .then(refresh).catch(showOutage);
   };
   const summaries = {
     online: (s) => 'Traffic goes to ' + s.current + '.',
@@ -227,24 +232,20 @@ const SCRIPT = `
     'none-enabled': () => 'Every endpoint is disabled: requests are answered with 503.',
   };
   const showOutage = () => { byId('summary').textContent = 'The traffic manager does not answer.'; };
-  const setText = (node, text) => { if (node.textContent !== text) node.textContent = text; };
   async function refresh() {
     const status = await (await fetch(base + '/status')).json();
-    const focused = document.activeElement?.dataset.key;
     setText(byId('summary'), summaries[status.decision](status));
     const s = (ms) => ms / 1000 + ' s';
     setText(byId('bounds'), 'Clients keep an answer for ' + s(status.probing.ttlMs) + '. A dead endpoint loses the last of them after '
       + s(status.failOver.formulaMs) + ' by the formula, ' + s(status.failOver.worstMs) + ' at worst.');
-    byId('endpoints').replaceChildren(...status.endpoints.map((e) => row([
-      cell(e.priority), cell(e.name + ' (' + e.url + ')'), cell(e.state, e.state),
-      cell(e.consecutiveFailures), cell(probe(e.lastProbe)), cell(toggle(e)),
-    ], e.name === status.current ? 'current' : '')));
-    byId('transitions').replaceChildren(...status.transitions.toReversed().map((t) => row([
-      cell(time(t.at)), cell(t.endpoint), cell(t.from, t.from), cell(t.to, t.to),
-      cell(t.current ?? 'none'),
-    ])));
-    // The rows are new, so the keyboard's place in them is restored.
-    if (focused) document.querySelector('[data-key="' + focused + '"]')?.focus();
+    showRows('endpoints', status.endpoints.map((e) => ({
+      className: e.name === status.current ? 'current' : '',
+      cells: [e.priority, e.name + ' (' + e.url + ')', [e.state, e.state], e.consecutiveFailures, probe(e.lastProbe)],
+      button: toggle(e),
+    })));
+    showRows('transitions', status.transitions.toReversed().map((t) => ({
+      cells: [time(t.at), t.endpoint, [t.from, t.from], [t.to, t.to], t.current ?? 'none'],
+    })));
   }
   const loop = () => refresh().catch(showOutage).finally(() => setTimeout(loop, 1000));
   loop();
