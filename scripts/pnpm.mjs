@@ -15,9 +15,14 @@ const GROUP_CHECK_MS = 50;
 /** Longer than an orderly stop of two regions may take. */
 const GROUP_END_MS_MAX = 60_000;
 
-/** What `npm start`, the demo and `tandem` run, and the Node that runs them, which is the root's. */
+/**
+ * What `npm start`, the demo and `tandem` run, and the Node that runs them, which is the root's. The lockfile is trusted as the code
+ * beside it is, and each package is held against the hash in it; to ask the registry how old all 1,400 are, those of tests
+ * too, takes most of a first start. The install of everything asks.
+ */
 const SMALL_INSTALL = [
   '--frozen-lockfile',
+  '--trust-lockfile',
   '--prod',
   '--filter',
   'tandem',
