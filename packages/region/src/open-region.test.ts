@@ -105,6 +105,18 @@ describe('a region that replicates in its own process', () => {
     expect(await drive(world, west.region.tables.orders.get('o-1'))).toBeDefined();
   });
 
+  test.each([true, false])(
+    'leaves no timer behind that keeps its process alive, with its duties: %s',
+    async (replicate) => {
+      const world = createWorld();
+      const { region } = regionOf(world, { region: 'east', peer: 'west', replicate });
+      await drive(world, region.open());
+      await drive(world, region.tables.orders.put('o-1', { item: 'pump' }));
+      expect(await drive(world, region.stop())).toBe(true);
+      expect(world.clock.nextWakeMs()).toBeUndefined();
+    },
+  );
+
   test('I1: another process sends what one that was killed has acknowledged', async () => {
     const world = createWorld();
     const store = createMemoryTableStore();

@@ -152,7 +152,7 @@ export function createRegion<T extends RegionKinds>(given: RegionOptions<T>): Re
     ...(replicator?.drain ?? []),
     {
       name: 'drain the relay',
-      run: (deadlineMs) => served?.relayQueue.drain(clock.sleep(Math.floor(deadlineMs * PATIENCE))),
+      run: (deadlineMs) => drainRelay(served, clock, Math.floor(deadlineMs * PATIENCE)),
     },
   ];
   const close: readonly ShutdownStep[] = [
@@ -191,6 +191,16 @@ export function createRegion<T extends RegionKinds>(given: RegionOptions<T>): Re
       return (await shutdown.run('the region is stopped')) === 0;
     },
   };
+}
+
+async function drainRelay(served: Served | undefined, clock: Clock, waitMs: number): Promise<void> {
+  // A timer that nobody waits for any more would keep the process alive until it fires.
+  const drained = new AbortController();
+  try {
+    await served?.relayQueue.drain(clock.sleep(waitMs, drained.signal));
+  } finally {
+    drained.abort();
+  }
 }
 
 async function closeSenders(served: Served | undefined): Promise<void> {
