@@ -45,12 +45,14 @@ export const AREAS = {
   tombstones: {
     mutated: [
       'packages/core/src/retention/retention-horizon.ts',
-      'packages/storage/src/retention/collect-tombstones.ts',
+      'packages/storage/src/retention/*.ts',
       'packages/region/src/replication/duties/region-duties.ts',
     ],
     tests: [
       'packages/core/src/retention/tombstone-horizon.test.ts',
-      'packages/storage/src/retention/collect-tombstones.test.ts',
+      'packages/storage/src/retention/!(*.int).test.ts',
+      'packages/storage/src/catalogue/{purge-tables,table-catalogue}.test.ts',
+      'packages/storage/src/read/old-table.test.ts',
       'packages/region/src/replication/duties/tombstone-duty.test.ts',
     ],
   },

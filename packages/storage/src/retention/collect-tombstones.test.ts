@@ -120,7 +120,9 @@ describe('collecting tombstones', () => {
     bus.setDown('west', true);
     await east.table.put('a', { label: 'a' });
     await east.table.remove('a');
-    expect(await collect(east)).toBe(1);
+    const options = { store: east.store, kind: deviceKind, bucketCount: MEMORY_BUCKET_COUNT };
+    const onDamaged = ({ rowKey }: { readonly rowKey: string }) => expect.fail(rowKey);
+    expect(await collectTombstones({ ...options, horizonMs: FAR_MS, onDamaged })).toBe(1);
     const bucket = bucketOf('a', MEMORY_BUCKET_COUNT);
     expect((await east.outbox.scan({ bucket, limit: 10 })).entries).toHaveLength(2);
   });
@@ -144,5 +146,92 @@ describe('collecting tombstones', () => {
     expect(await collect(east, FAR_MS, AbortSignal.abort())).toBe(0);
     expect(await isThere(east.store, 'a')).toBe(true);
     expect(await collect(east, FAR_MS, new AbortController().signal)).toBe(2);
+  });
+
+  test('stops behind the page that it is at', async () => {
+    const { east, idsOf } = await createBucketOf('00', 501);
+    for (const id of idsOf) await east.table.remove(id);
+    const stopping = new AbortController();
+    east.store.beforeCommit(() => stopping.abort());
+    expect(await collect(east, FAR_MS, stopping.signal)).toBe(500);
+  });
+
+  test('I1: settles what they alone prove to be committed, before they go', async () => {
+    const regions = await createTwoRegions(deviceKind, { east: { relaysAtOnce: false } });
+    const { east, west, drive } = regions;
+    const ids = idsIn('00', 100);
+    const label = 'a';
+    const all = { kind: 'put', entity: { label } } as const;
+    await drive(east.table.transact(ids.map((entityId) => ({ ...all, entityId }))));
+    await regions.clock.advance(PREPARED_MS);
+    await regions.settle();
+    await drive(east.table.transact(ids.map((entityId) => ({ kind: 'remove', entityId }))));
+    expect(await collect(east)).toBe(100);
+    await regions.clock.advance(PREPARED_MS);
+    await regions.settle();
+    for (const id of ids) expect(await drive(west.table.get(id))).toBeUndefined();
+  });
+});
+
+/** Longer than a set may be on its way to be committed. */
+const PREPARED_MS = 16_000;
+
+function idsIn(bucket: string, count: number): readonly string[] {
+  const ids: string[] = [];
+  for (let n = 0; ids.length < count; n += 1) {
+    if (bucketOf(`device-${n}`, MEMORY_BUCKET_COUNT) === bucket) ids.push(`device-${n}`);
+  }
+  return ids;
+}
+
+/** Returns a region with so many devices that live in one bucket. */
+async function createBucketOf(bucket: string, count: number) {
+  const { east } = await createTwoRegions(deviceKind, { east: { relaysAtOnce: false } });
+  const idsOf = idsIn(bucket, count);
+  for (const id of idsOf) await east.table.put(id, { label: id });
+  return { east, idsOf };
+}
+
+describe('purging what is of a table that is gone', () => {
+  const purge = async ({ store }: Region, keep?: string, signal?: AbortSignal) => {
+    const gone: number[] = [];
+    const collected = await collectTombstones({
+      store,
+      kind: deviceKind,
+      bucketCount: MEMORY_BUCKET_COUNT,
+      horizonMs: FAR_MS,
+      purge: { isPurged: (id) => id !== keep, onPurged: (rows) => void gone.push(rows) },
+      ...(signal === undefined ? {} : { signal }),
+    });
+    return { gone, collected };
+  };
+
+  test('takes rows alive or not, as many at a time as a transaction does, and none of another table', async () => {
+    const { east, idsOf } = await createBucketOf('00', 251);
+    const [first = '', second = ''] = idsOf;
+    await east.table.remove(second);
+    expect(await purge(east, first)).toEqual({ gone: [100, 100, 50], collected: 0 });
+    expect(await isThere(east.store, first)).toBe(true);
+    expect(await east.table.get(first)).toBeDefined();
+    expect(await purge(east, first)).toEqual({ gone: [], collected: 0 });
+  });
+
+  test('counts nothing where one of them was written to meanwhile, and takes them the next time', async () => {
+    const { east, idsOf } = await createBucketOf('00', 3);
+    const other = east.openTable();
+    east.store.beforeCommit(async () => {
+      east.store.beforeCommit(() => undefined);
+      await other.put(idsOf[1]!, { label: 'late' });
+    });
+    expect(await purge(east)).toEqual({ gone: [0], collected: 0 });
+    expect(await isThere(east.store, idsOf[0]!)).toBe(true);
+    expect(await purge(east)).toEqual({ gone: [3], collected: 0 });
+  });
+
+  test('stops between two transactions when it is told to', async () => {
+    const { east } = await createBucketOf('00', 150);
+    const stopping = new AbortController();
+    east.store.beforeCommit(() => stopping.abort());
+    expect(await purge(east, undefined, stopping.signal)).toEqual({ gone: [100], collected: 0 });
   });
 });

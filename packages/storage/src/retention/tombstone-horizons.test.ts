@@ -193,6 +193,29 @@ describe('I4: tombstones of a table with an age of its own', () => {
     expect((await east.tombstones.read()).tables.get(ID)).toBe(nowMs - HOUR_MS);
   });
 
+  test('wait until whoever applies changes knows, where they are recorded anew, and otherwise for nothing', async () => {
+    const { east } = await createTwo({ tombstoneAgeMs: HOUR_MS });
+    const { clock } = east;
+    await clock.advance(3 * HOUR_MS);
+    const passedMs = clock.nowMs();
+    for (const waitMs of [30_000, 0]) {
+      const begunMs = clock.nowMs();
+      await east.collect(passedMs);
+      expect(clock.nowMs() - begunMs).toBe(waitMs);
+    }
+  });
+
+  test('are not recorded while a peer was never heard, nor of a table that has no such age', async () => {
+    const { east } = await createTwo({ tombstoneAgeMs: HOUR_MS });
+    await east.catalogue.create('Events', { archiveKeepMs: 30 * DAY_MS });
+    const { store, clock } = east;
+    const turn = { store, entityKind: rowsKind.name, clock, horizonMs: 0, driftMsMax: 60_000 };
+    expect(await takeTombstoneTurn({ ...turn, passedMs: [undefined] })).toBeUndefined();
+    expect((await east.tombstones.read()).tables.size).toBe(0);
+    await east.collect(clock.nowMs());
+    expect([...(await east.tombstones.read()).tables.keys()]).toEqual([ID]);
+  });
+
   test.each([
     [{ tombstoneAgeMs: 60_000 }, 'It is at least 3600000'],
     [
