@@ -74,8 +74,8 @@ export function createRegionReadiness(options: RegionReadinessOptions): RegionRe
   const look = async (): Promise<Observation> => {
     looking ??= lookAnew();
     // Either way: a clock that was set back tells nothing of how old the last look is.
-    const ageMs = last === undefined ? undefined : Math.abs(clock.nowMs() - last.beganMs);
-    if (last === undefined || ageMs === undefined || ageMs > LOOK_AGE_MS_MAX) return looking;
+    if (last === undefined || Math.abs(clock.nowMs() - last.beganMs) > LOOK_AGE_MS_MAX)
+      return looking;
     const looked = new AbortController();
     const patience = clock.sleep(PATIENCE_MS, looked.signal).then(() => undefined);
     const seen = await Promise.race([looking, patience]);

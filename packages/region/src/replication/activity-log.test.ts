@@ -1,6 +1,7 @@
 import { type Conflict, formatStamp, REFUSALS, type Stamp, TransientError } from '@tandem/core';
 import { createVirtualClock } from '@tandem/core/memory';
-import { expect, test } from 'vitest';
+import type { CopyRecord, MirrorRecord } from '@tandem/storage';
+import { describe, expect, test } from 'vitest';
 import { recordLog } from '../testing/record-log.ts';
 import { createActivity, createActivityLog } from './activity.ts';
 
@@ -92,4 +93,159 @@ test('a reason is told once a minute, with what to do and how many came meanwhil
     { reason: 'BUCKET_WRONG', untold: 0 },
     { reason: 'STAMP_IMPOSSIBLE', untold: 999 },
   ]);
+});
+
+test('stamps from a clock far ahead are told of once a second', () => {
+  const { logger, lines } = recordLog();
+  const wall = { ms: 5_000 };
+  const log = createActivityLog({ logger, clock: { nowMs: () => wall.ms } });
+  const drift = () => log.onDrift({ stamp: stamp('west'), aheadMs: 90_000, driftMsMax: 60_000 });
+  for (wall.ms of [5_000, 5_000, 5_999]) drift();
+  expect(lines).toHaveLength(1);
+  for (wall.ms of [6_000, 6_001]) drift();
+  expect(lines).toHaveLength(2);
+});
+
+test('what is done is counted from the start, and what is refused by its reason', () => {
+  const clock = createVirtualClock(1_000);
+  const activity = createActivity({ logger: recordLog().logger, clock });
+  const before = activity.counts();
+  expect(before).toEqual({
+    conflicts: 0,
+    relayed: 0,
+    deadLettered: 0,
+    refused: {},
+    received: 0,
+    trimmed: {},
+    purged: 0,
+    copied: 0,
+  });
+  const refuse = (reason: string): void =>
+    activity.onDeadLettered(MESSAGE, { kind: 'dead-letter', reason, description: '' });
+  for (const reason of ['BUCKET_WRONG', 'BUCKET_WRONG', 'STAMP_IMPOSSIBLE', 'of another']) {
+    refuse(reason);
+  }
+  activity.onDeadLettered(MESSAGE, { kind: 'abandon' });
+  for (let time = 0; time < 2; time += 1) {
+    activity.onConflict(CONFLICT);
+    activity.noteRelayed(3);
+    activity.noteReceived(4);
+    activity.notePurged(5);
+    activity.noteTrimmed({ table: 'Archive', rows: 6 });
+  }
+  activity.noteTrimmed({ table: 'Conflicts', rows: 7 });
+  expect(activity.counts()).toEqual({
+    conflicts: 2,
+    relayed: 6,
+    deadLettered: 5,
+    refused: { BUCKET_WRONG: 2, STAMP_IMPOSSIBLE: 1 },
+    received: 8,
+    trimmed: { Archive: 12, Conflicts: 7 },
+    purged: 10,
+    copied: 0,
+  });
+  // Whoever asked before keeps what he was told.
+  expect(before).toMatchObject({ refused: {}, trimmed: {} });
+});
+
+test('is known to wait out an outage by when it last tried again', async () => {
+  const clock = createVirtualClock(1_000);
+  const activity = createActivity({ logger: recordLog().logger, clock });
+  expect(activity.lastOutageMs()).toBeUndefined();
+  const down = new TransientError('TABLE_UNAVAILABLE', 'No answer.');
+  activity.onOutage(down, 1, 500);
+  await clock.advance(500);
+  activity.onOutage(down, 2, 500);
+  expect(activity.lastOutageMs()).toBe(1_500);
+});
+
+describe('copies and mirrors', () => {
+  const record: CopyRecord = {
+    behind: 'b',
+    startedMs: 1_000,
+    updatedMs: 3_000,
+    read: 40,
+    written: 30,
+    refusedCount: 2,
+    refused: [],
+    strayCount: 1,
+    stray: [],
+    trouble: '',
+  };
+  const mirror: MirrorRecord = {
+    sinceMs: 0,
+    behind: '',
+    passStartedMs: 9_000,
+    equalMs: 7_000,
+    passMs: 500,
+    passes: 2,
+    rows: 20,
+    read: 3,
+    written: 20,
+    deleted: 0,
+    refused: 1,
+    refusedBefore: 4,
+    refusal: 'x',
+    trouble: '',
+  };
+  const open = (nowMs = 10_000) =>
+    createActivity({ logger: recordLog().logger, clock: createVirtualClock(nowMs) });
+
+  test('are told with their pace, and of their trouble the code alone', () => {
+    const activity = open();
+    activity.noteCopy({ table: 'Orders', record, rows: 100, written: 7 });
+    activity.noteCopy({ table: 'Events', record, written: 2 });
+    activity.noteCopy({
+      table: 'Orders',
+      record: { ...record, read: 50, trouble: 'TABLE_FORBIDDEN: AccountKey=hunter2' },
+      rows: 100,
+    });
+    const told = { written: 30, refused: 2, stray: 1 };
+    // The one that was noted last is at the end.
+    expect(activity.copies()).toEqual([
+      { ...told, table: 'Events', read: 40, rowsPerSecond: 20, leftMs: null, troubleCode: null },
+      {
+        ...told,
+        table: 'Orders',
+        read: 50,
+        rowsPerSecond: 25,
+        leftMs: 2_000,
+        troubleCode: 'TABLE_FORBIDDEN',
+      },
+    ]);
+    expect(activity.counts().copied).toBe(9);
+  });
+
+  test('are told of the last twenty copies', () => {
+    const activity = open();
+    for (let number = 0; number < 20; number += 1) {
+      activity.noteCopy({ table: `t${number}`, record });
+    }
+    expect(activity.copies()).toHaveLength(20);
+    activity.noteCopy({ table: 't0', record });
+    activity.noteCopy({ table: 't20', record });
+    const names = activity.copies().map(({ table }) => table);
+    expect(names).toHaveLength(20);
+    expect(names).not.toContain('t1');
+    expect(names.slice(-2)).toEqual(['t0', 't20']);
+  });
+
+  test('are those mirrors that were noted last, with what either pass could not bring there', () => {
+    const activity = open();
+    expect(activity.mirrors()).toEqual([]);
+    activity.noteMirrors([{ table: 'Gone', record: mirror }]);
+    activity.noteMirrors([
+      { table: 'New', record: undefined },
+      { table: 'Orders', record: mirror },
+      {
+        table: 'Events',
+        record: { ...mirror, refused: 5, equalMs: 0, trouble: 'TABLE_MISSING: AccountKey=hunter2' },
+      },
+    ]);
+    expect(activity.mirrors()).toEqual([
+      { table: 'New', lagMs: null, rows: 0, refused: 0, troubleCode: null },
+      { table: 'Orders', lagMs: 3_000, rows: 20, refused: 4, troubleCode: null },
+      { table: 'Events', lagMs: null, rows: 20, refused: 5, troubleCode: 'TABLE_MISSING' },
+    ]);
+  });
 });
