@@ -1,4 +1,11 @@
-import { type TableStore, TransientError } from '@tandem/core';
+import {
+  formatStamp,
+  parseStamp,
+  type TableStore,
+  TransientError,
+  type VersionVector,
+  vectorWith,
+} from '@tandem/core';
 import { createMemoryTableStore, createSeededRandomness } from '@tandem/core/memory';
 import { createFaultyStore } from '@tandem/storage/testing';
 import { describe, expect, test } from 'vitest';
@@ -73,6 +80,39 @@ describe('a region that replicates in its own process', () => {
         { region: 'west', state: 'applied' },
       ],
     });
+  });
+
+  test('knows a write of its own again that was written over since, and none that nobody made', async () => {
+    const world = createWorld();
+    const { east } = await openTwo(world);
+    const { orders } = east.region.tables;
+    const first = await drive(world, orders.put('o-1', { item: 'pump' }));
+    const last = await drive(world, orders.put('o-1', { item: 'valve' }));
+    if (first.kind !== 'created' || last.kind !== 'replaced') throw new Error(last.kind);
+    const { version } = first.record;
+    const wait = { waitMs: 30_000, caller: 'ada' };
+    const told = async (own: VersionVector) => {
+      const receipt = orders.readReceipt('o-1', orders.receiptFor('o-1', own))!;
+      return drive(world, orders.whereApplied('o-1', receipt, wait));
+    };
+    expect(await told(version)).toMatchObject({
+      kind: 'told',
+      regions: [
+        { region: 'east', state: 'applied' },
+        { region: 'west', state: 'applied' },
+      ],
+    });
+    const stamp = parseStamp(version.get('east')!);
+    const before = formatStamp({ ...stamp, timeMs: stamp.timeMs - 1 });
+    expect(await told(vectorWith(new Map(), before))).toEqual({
+      kind: 'forged',
+      why: 'this region has made no such write.',
+    });
+    const later = formatStamp({ ...stamp, timeMs: stamp.timeMs + 3_600_000 });
+    expect(await told(vectorWith(new Map(), later))).toMatchObject({ kind: 'forged' });
+    const asked = { peers: 'all', waitMs: 0 } as const;
+    const ofWest = vectorWith(new Map(), formatStamp({ ...stamp, region: 'west' }));
+    expect(await orders.acknowledgementOf(ofWest, asked)).toEqual({ level: 'local', peers: [] });
   });
 
   test('I9: shows in the peer what a version names, as soon as it is there', async () => {

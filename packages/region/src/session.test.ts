@@ -1,5 +1,7 @@
+import { decodeVector } from '@tandem/core';
+import { sealCursor } from '@tandem/storage';
 import { describe, expect, test } from 'vitest';
-import { encodeSeen } from './consistency/seen.ts';
+import { decodeSeen, encodeSeen, joinSeen, NOTHING_SEEN, withRow } from './consistency/seen.ts';
 import { createWorld, drive, openTwo, regionOf } from './testing/memory-world.ts';
 
 const WAIT = { waitMs: 20_000 };
@@ -149,5 +151,72 @@ describe('a session token', () => {
       expect(() => east.session({ token })).toThrow(refusal);
       expect(() => east.session().join(token)).toThrow(refusal);
     }
+  });
+
+  const VECTOR = '0199a1b2c3d4-0001-east-a';
+  const ROW = `AAAAAAAAAAA:${VECTOR}`;
+  const regions = (count: number) => Array.from({ length: count }, (_, n) => `r${n}`);
+
+  test.each([
+    ['no gap between visits and rows', 'east:1:east', /none that a session gave/],
+    ['a region of no such name', 'East:1:east,,', /a visit cannot be read/],
+    ['a writer of no such name', 'east:1:east:West,,', /a visit cannot be read/],
+    ['no time', 'east,,', /a visit cannot be read/],
+    ['a time of other signs', 'east:1_:east,,', /a visit cannot be read/],
+    ['a time before a sign', 'east:-1:east,,', /a visit cannot be read/],
+    ['a time that is too long', 'east:zzzzzzzzzzz:east,,', /a visit cannot be read/],
+    ['34 writers', `east:1:${regions(34).join(':')},,`, /a visit cannot be read/],
+    [
+      '34 visits',
+      `${regions(34)
+        .map((one) => `${one}:1`)
+        .join(',')},,${ROW}`,
+      /it is too long/,
+    ],
+    ['a row without a version', 'east:1:east,,AAAAAAAAAAA', /a row cannot be read/],
+    ['a row of a short name', `east:1:east,,AAAAAAAAAA:${VECTOR}`, /a row cannot be read/],
+    ['a row of a long name', `east:1:east,,AAAAAAAAAAAA:${VECTOR}`, /a row cannot be read/],
+    ['a row of other signs', `east:1:east,,AAAAAAAAAA=:${VECTOR}`, /a row cannot be read/],
+    [
+      'nine rows',
+      `east:1:east,,${regions(9)
+        .map((one) => `AAAAAAAAA${one}:${VECTOR}`)
+        .join(',')}`,
+      /it is too long/,
+    ],
+  ])('is refused that is sealed and has %s', (_, text, message) => {
+    expect(() => decodeSeen(sealCursor(text, 's1'))).toThrow(
+      expect.objectContaining({
+        code: 'SESSION_INVALID',
+        message: expect.stringMatching(message) as unknown,
+      }),
+    );
+  });
+
+  test('has room for 33 regions, 33 writers of each and 8 rows', () => {
+    const places = regions(33).map((one) => `${one}:1`);
+    const rows = regions(8).map((one) => `AAAAAAAAA${one}:${VECTOR}`);
+    const sealed = sealCursor([...places, '', ...rows].join(','), 's1');
+    expect(decodeSeen(sealed)).toMatchObject({ visits: { size: 33 }, rows: { size: 8 } });
+    const writers = sealCursor(`east:1:${regions(33).join(':')},,${ROW}`, 's1');
+    expect(decodeSeen(writers).visits.get('east')?.writers.size).toBe(33);
+  });
+
+  test('joined knows of a region the later time and the writers of both, and of a row both versions', () => {
+    const version = (text: string) => decodeVector(text) ?? new Map();
+    const here = { region: 'east', nowMs: 2_000 };
+    const row = { key: 'AAAAAAAAAAA', version: version(VECTOR) };
+    const one = withRow(NOTHING_SEEN, row, here);
+    const west = '0199a1b2c3d5-0000-west-b';
+    const other = withRow(NOTHING_SEEN, { ...row, version: version(west) }, { ...here, nowMs: 9 });
+    for (const joined of [joinSeen(one, other), joinSeen(other, one)]) {
+      expect(joined.visits).toEqual(
+        new Map([['east', { timeMs: 2_000, writers: new Set(['east', 'west']) }]]),
+      );
+      expect(joined.rows).toEqual(new Map([['AAAAAAAAAAA', version(`${VECTOR}.${west}`)]]));
+    }
+    expect(joinSeen(NOTHING_SEEN, one)).toEqual(one);
+    // A clock that was set back makes nothing seen earlier.
+    expect(withRow(one, row, { ...here, nowMs: 1 }).visits.get('east')?.timeMs).toBe(2_000);
   });
 });

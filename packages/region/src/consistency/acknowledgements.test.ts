@@ -1,4 +1,4 @@
-import type { OutboxEntry, Stamp } from '@tandem/core';
+import { formatStamp, type OutboxEntry, type Stamp } from '@tandem/core';
 import { createVirtualClock, driveVirtualTime } from '@tandem/core/memory';
 import { describe, expect, it } from 'vitest';
 import { type AcknowledgementAsked, createAcknowledgements } from './acknowledgements.ts';
@@ -57,6 +57,25 @@ describe('the level of a write', () => {
     const alone = '0199a1b2c3d4-0004-east-k3v9x2q7' as Stamp;
     acknowledgements.committed(entryOf(alone, []));
     expect(await acknowledgements.reached(alone, all(60_000))).toEqual(LOCAL);
+  });
+
+  it('is local for the oldest of more than are followed, and whoever waits for it is told at once', async () => {
+    const clock = createVirtualClock(0);
+    const acknowledgements = createAcknowledgements({ clock });
+    const entries = Array.from({ length: 20_001 }, (_, counter) =>
+      entryOf(formatStamp({ timeMs: counter, counter: 0, region: 'east', writer: 'w' }), ['west']),
+    );
+    const [first, second, ...others] = entries as [OutboxEntry, OutboxEntry, ...OutboxEntry[]];
+    acknowledgements.committed(first);
+    const waiting = acknowledgements.reached(first.set.stamp, all(60_000));
+    for (const entry of [second, ...others.slice(1)]) acknowledgements.committed(entry);
+    acknowledgements.committed(others[0]!);
+    expect(await waiting).toEqual(LOCAL);
+    for (const entry of [first, second]) acknowledgements.sent(entry, 'west', true);
+    expect(await acknowledgements.reached(first.set.stamp, all(0))).toEqual(LOCAL);
+    const kept = await acknowledgements.reached(second.set.stamp, all(0));
+    expect(kept).toMatchObject({ level: 'queued' });
+    expect(clock.nowMs()).toBe(0);
   });
 });
 

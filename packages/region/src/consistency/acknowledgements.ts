@@ -37,7 +37,7 @@ export interface Acknowledgements {
 interface Following {
   /** By peer: whether its queue has accepted it; undefined while that is open. */
   readonly peers: Map<string, boolean | undefined>;
-  /** Called, and forgotten, when a peer has decided. */
+  /** Called when a peer has decided, or nobody follows it any longer. */
   readonly waiting: Set<() => void>;
 }
 
@@ -80,7 +80,6 @@ export function createAcknowledgements(options: AcknowledgementsOptions): Acknow
       if (following === undefined) return;
       following.peers.set(peer, isAccepted);
       for (const wake of following.waiting) wake();
-      following.waiting.clear();
     },
 
     async reached(stamp, { peers: asked, waitMs }) {

@@ -1,11 +1,15 @@
 import { decodeVector, formatStamp, type VersionVector, vectorWith } from '@tandem/core';
 import { createVirtualClock, driveVirtualTime } from '@tandem/core/memory';
+import { sealCursor } from '@tandem/storage';
 import { describe, expect, it } from 'vitest';
 import {
   createReceipts,
+  createSharedRead,
   decodeReceipt,
   encodeReceipt,
   judgeReceipt,
+  type ReceiptAnswer,
+  type ReceiptsOptions,
   whyForged,
 } from './receipts.ts';
 
@@ -36,13 +40,26 @@ describe('what a region knows of a write', () => {
 
   it('is asked for with a text that holds version and time', () => {
     const receipt = { version: at(`${east}.${west}`), acknowledgedMs: 1_795_000_000_123 };
-    expect(decodeReceipt(ID, encodeReceipt(ID, receipt))).toEqual(receipt);
+    const text = encodeReceipt(ID, { ...receipt, acknowledgedMs: 1_795_000_000_123.9 });
+    expect(decodeReceipt(ID, text)).toEqual(receipt);
+    expect(decodeReceipt('another', text)).toBeUndefined();
+    const sealed = (said: string) => sealCursor(said, `r1:${ID}`);
+    for (const said of [
+      `:${east}`,
+      `1-:${east}`,
+      `zzzzzzzzzzzz:${east}`,
+      `-1:${east}`,
+      '1:',
+      '1:x',
+    ]) {
+      expect(decodeReceipt(ID, sealed(said)), said).toBeUndefined();
+    }
   });
 });
 
 const VERSION = decodeVector('01a203917985-0000-east-9t015hm1eb') as VersionVector;
 
-function createQuestions(stopping?: AbortSignal) {
+function createQuestions(given: Partial<ReceiptsOptions> = {}) {
   const clock = createVirtualClock(0);
   const counted = { looks: 0 };
   const receipts = createReceipts({
@@ -61,18 +78,17 @@ function createQuestions(stopping?: AbortSignal) {
     whyForged: () => undefined,
     clock,
     skewMsMax: () => 0,
-    stopping,
+    ...given,
   });
-  const receipt = { version: VERSION, acknowledgedMs: 0 };
-  const ask = (caller: string, waitMs = 10_000) =>
-    receipts.whereApplied(ID, receipt, { waitMs, caller });
+  const ask = (caller: string, waitMs = 10_000, version = VERSION) =>
+    receipts.whereApplied(ID, { version, acknowledgedMs: 0 }, { waitMs, caller });
   return { clock, counted, ask };
 }
 
 describe('a question that waits', () => {
   it('is answered with what is known when the process stops', async () => {
     const stopping = new AbortController();
-    const { ask, clock } = createQuestions(stopping.signal);
+    const { ask, clock } = createQuestions({ stopping: stopping.signal });
     const waiting = ask('ada');
     await clock.advance(100);
     stopping.abort();
@@ -91,6 +107,109 @@ describe('a question that waits', () => {
     expect(answers.filter((one) => !(one instanceof Error))).toHaveLength(151);
     expect(answers.find((one) => one instanceof Error)).toMatchObject({ code: 'OVERLOADED' });
     expect(counted.looks).toBeLessThanOrEqual(10_000 / 250 + 2);
+  });
+});
+
+describe('a question at once', () => {
+  const reach = (answer: Awaited<ReturnType<ReceiptsOptions['gate']['reach']>>) => ({
+    gate: { reach: async () => answer },
+  });
+  const told = {
+    kind: 'told',
+    regions: [
+      { region: 'east', state: 'applied' },
+      { region: 'west', state: 'pending' },
+    ],
+  };
+  const forged = { kind: 'forged', why: 'this region has made no such write.' };
+  const overwritten = decodeVector('01a203917986-0000-east-9t015hm1eb') as VersionVector;
+
+  it.each<readonly [string, Partial<ReceiptsOptions>, object]>([
+    ['forged by its time', { whyForged: () => 'why' }, { kind: 'forged', why: 'why' }],
+    [
+      'impossible',
+      reach({ kind: 'impossible', why: 'it cannot be.' }),
+      { kind: 'forged', why: 'it cannot be.' },
+    ],
+    ['not here yet', reach({ kind: 'not-reached' }), { kind: 'not-reached' }],
+    ['what the row shows', {}, told],
+    ['what no row and no archive shows', { readVersion: async () => overwritten }, forged],
+    ['what there is no row of', { readVersion: async () => undefined }, forged],
+    [
+      'what was written over since',
+      { readVersion: async () => overwritten, isCommitted: async () => true },
+      told,
+    ],
+    [
+      'what a region without peers wrote',
+      { peers: [], status: { read: () => Promise.reject(new Error('is not asked')) } },
+      { kind: 'told', regions: [{ region: 'east', state: 'applied' }] },
+    ],
+  ])('of %s is answered by what this region knows', async (_, given, answer) => {
+    const { clock, ask } = createQuestions(given);
+    expect(await driveVirtualTime(clock, ask('ada', 0))).toEqual(answer);
+  });
+
+  it('of what another region wrote asks no archive of this one', async () => {
+    const { clock, ask } = createQuestions({ readVersion: async () => undefined });
+    const west = decodeVector('01a203917985-0000-west-9t015hm1eb') as VersionVector;
+    expect(await driveVirtualTime(clock, ask('ada', 0, west))).toMatchObject({
+      regions: [{ region: 'east' }, { region: 'west', state: 'applied' }],
+    });
+  });
+
+  it('waits no longer than until the last region has it', async () => {
+    const clock = createVirtualClock(50_000);
+    const { ask } = createQuestions({
+      clock,
+      status: {
+        read: async () => ({
+          heartbeatMs: clock.nowMs(),
+          catchingUpSinceMs: undefined,
+          hasBacklog: false,
+          peers: [
+            {
+              peer: 'west',
+              passedMs: undefined,
+              isReachable: true,
+              appliedMs: clock.nowMs() < 51_000 ? 0 : 1,
+            },
+          ],
+        }),
+      },
+    });
+    const answer = (await driveVirtualTime(clock, ask('ada'))) as ReceiptAnswer;
+    expect(answer).toMatchObject({ regions: [{}, { region: 'west', state: 'applied' }] });
+    expect(clock.nowMs()).toBe(51_000);
+  });
+});
+
+describe('a read that is shared', () => {
+  it('is one for all who ask meanwhile, and is told again only while it is young enough', async () => {
+    const clock = createVirtualClock(0);
+    let reads = 0;
+    const read = createSharedRead(async () => {
+      await clock.sleep(100);
+      return (reads += 1);
+    }, clock);
+    const together = Promise.all([read(0), read(0), read(1_000)]);
+    expect(await driveVirtualTime(clock, together)).toEqual([1, 1, 1]);
+    expect(await read(101)).toBe(1);
+    expect(await driveVirtualTime(clock, read(100))).toBe(2);
+  });
+
+  it('is made anew after it failed, and whoever waited for it is told', async () => {
+    const clock = createVirtualClock(0);
+    const down = new Error('The table does not answer.');
+    let isDown = true;
+    const read = createSharedRead(async () => {
+      if (isDown) throw down;
+      return 'here';
+    }, clock);
+    const waiting = await Promise.allSettled([read(1_000), read(1_000)]);
+    expect(waiting.map((one) => one.status)).toEqual(['rejected', 'rejected']);
+    isDown = false;
+    expect(await read(1_000)).toBe('here');
   });
 });
 

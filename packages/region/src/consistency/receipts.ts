@@ -152,13 +152,9 @@ export function createSharedRead<T>(
     const look = { beganMs: nowMs, answer: read(), isOver: false };
     last = look;
     // Whoever asks after a failure looks anew; who waited for it is told.
-    const end = (hasFailed: boolean): void => {
-      look.isOver = true;
-      if (hasFailed && last === look) last = undefined;
-    };
     look.answer.then(
-      () => end(false),
-      () => end(true),
+      () => void (look.isOver = true),
+      () => void (last = undefined),
     );
     return look.answer;
   };

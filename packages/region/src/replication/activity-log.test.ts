@@ -68,7 +68,11 @@ test('a clock that the store contradicts is noticed, another outage is not', () 
   expect(activity.notices.current()).toMatchObject([
     { kind: 'clock-ahead', detail: 'It is ahead.' },
   ]);
-  expect(lines.map(({ event }) => event)).toContain('clock-ahead');
+  expect(lines.map(({ event }) => event)).toEqual([
+    'apply-interrupted',
+    'clock-ahead',
+    'apply-interrupted',
+  ]);
 });
 
 test('a message id from outside has a bound', () => {

@@ -1,3 +1,5 @@
+import { type TableStore } from '@tandem/core';
+import { customerKind } from '@tandem/core/customers';
 import { createMemoryBus, createMemoryTableStore, createVirtualClock } from '@tandem/core/memory';
 import { describe, expect, test } from 'vitest';
 import { customer } from '../testing/customer.ts';
@@ -7,6 +9,7 @@ import {
   queueOf,
   STORE_DOWN,
 } from '../testing/memory-replicator.ts';
+import { checkSettings } from './replicator-process.ts';
 
 const START_MS = Date.UTC(2026, 0, 1);
 const ID = '4f1de9a3-2a68-4c55-8d0a-0a1b2c3d4e5f';
@@ -243,6 +246,74 @@ describe('replicator at the start', () => {
     await clock.advance(10_000);
     expect(await started).toEqual({ kind: 'running' });
     expect(east.process.readiness()).toEqual({ kind: 'ready' });
+  });
+
+  test('knows of nothing before its region is open', async () => {
+    const { clock, east } = await setUpOne();
+    expect(east.process.notices()).toBeUndefined();
+    expect(east.process.status()).toEqual({
+      region: 'east',
+      phase: 'opening',
+      peers: [],
+      backlog: null,
+      catchingUpSinceMs: null,
+      heartbeatMs: null,
+      queue: { reachable: null, oldestMessageAgeMs: null, deadLetterCount: null },
+      loops: [],
+      notices: [],
+      copies: [],
+      mirrors: [],
+      sinceStart: {
+        conflicts: 0,
+        relayed: 0,
+        deadLettered: 0,
+        refused: {},
+        received: 0,
+        trimmed: {},
+        purged: 0,
+        copied: 0,
+      },
+    });
+    await east.process.start();
+    await clock.advance(1_000);
+    expect(east.process.notices()?.current()).toEqual([]);
+    expect(east.log.of('settings-overridden')).toEqual([]);
+  });
+
+  test('says which settings its environment overrides', async () => {
+    const { east } = await setUpOne({ environment: { SWEEP_INTERVAL_MS: '1500' } });
+    await east.process.start();
+    expect(east.log.of('settings-overridden')).toMatchObject([{ settings: ['Sweep.IntervalMs'] }]);
+  });
+
+  test('keeps the settings that it knows, and says so, where one in the table cannot be read', async () => {
+    const { clock, east } = await setUpOne();
+    await east.process.start();
+    const soon = new Map([['value', { type: 'String' as const, value: 'soon' }]]);
+    await east.store.commit({
+      table: 'Configuration',
+      partitionKey: 'Configuration',
+      operations: [{ kind: 'upsert', rowKey: 'Sweep.IntervalMs', properties: soon }],
+    });
+    await clock.advance(45_000);
+    expect(east.log.of('configuration-not-refreshed')).toMatchObject([
+      { error: { code: 'CONFIGURATION_INVALID' } },
+    ]);
+    expect(east.process.readiness()).toEqual({ kind: 'ready' });
+  });
+
+  test('can be checked before, with all that is wrong in words', async () => {
+    const { clock, east } = await setUpOne();
+    const check = (environment: Readonly<Record<string, string>>, store: TableStore = east.store) =>
+      checkSettings({ region: 'east', kinds: [customerKind], store, clock, environment });
+    expect(await check({})).toBeUndefined();
+    expect(await check({ SWEEP_INTERVAL_MS: 'soon', TABLES_BUCKET_COUNT: '0' })).toMatch(
+      /Sweep\.IntervalMs(.|\n)*Tables\.BucketCount|Tables\.BucketCount(.|\n)*Sweep\.IntervalMs/,
+    );
+    expect(await check({ TABLES_BUCKET_COUNT: '4' })).toMatch(/bucket/);
+    const bug = new Error('is no error of operation');
+    const broken: TableStore = { ...east.store, query: () => Promise.reject(bug) };
+    await expect(check({}, broken)).rejects.toBe(bug);
   });
 
   test('can be stopped while it waits for the store', async () => {

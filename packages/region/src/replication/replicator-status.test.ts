@@ -1,8 +1,17 @@
-import { type Heartbeat, REFUSAL_REASONS, TransientError } from '@tandem/core';
+import {
+  type ChangeReceiver,
+  createNotices,
+  type Heartbeat,
+  type Notices,
+  REFUSAL_REASONS,
+  type SweepReport,
+  TransientError,
+} from '@tandem/core';
 import type { Meter } from '@tandem/telemetry';
 import { describe, expect, test } from 'vitest';
 import type { DutyHealth } from './duties/run-duties.ts';
-import { measureReplication } from './replicator-metrics.ts';
+import { observeReceiver, observeStatus, observeSweeper } from './observed-ports.ts';
+import { measureReplication, measureReplicator } from './replicator-metrics.ts';
 import { describeStatus, type ReplicatorStatus, type StatusInput } from './replicator-status.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);
@@ -170,8 +179,93 @@ test('gives no code where nothing failed, and one word for what is no error of o
   expect(status.loops.map(({ lastErrorCode }) => lastErrorCode)).toEqual([null, 'UNEXPECTED']);
 });
 
-/** Returns what each instrument shows, by its name. */
-function measure(status: ReplicatorStatus, sinceStartMs = 0) {
+describe('what is remembered of', () => {
+  const down = new TransientError('BUS_UNAVAILABLE', 'The namespace does not answer.');
+  const unknown = { isReachable: undefined, oldestEnqueuedMs: undefined, deadLetters: undefined };
+
+  test('the queue is what it answered last, and nothing from before an outage', async () => {
+    let answer: () => number | undefined = () => 3;
+    const asked = async <T>(toAnswer: (value: number | undefined) => T): Promise<T> =>
+      toAnswer(answer());
+    const receiver = observeReceiver({
+      oldestMessage: () =>
+        asked((ms) => (ms === undefined ? undefined : { sequenceNumber: 1n, enqueuedAtMs: ms })),
+      countDeadLetters: () => asked(Number),
+    } as Partial<ChangeReceiver> as ChangeReceiver);
+    expect(receiver.lastSeen()).toEqual(unknown);
+    expect(await receiver.countDeadLetters(1_000)).toBe(3);
+    expect(receiver.lastSeen()).toEqual({ ...unknown, isReachable: true, deadLetters: 3 });
+    // Whether there is one at all says nothing of how many, but that there is none says all.
+    answer = () => 1;
+    await receiver.countDeadLetters(1);
+    expect(receiver.lastSeen().deadLetters).toBe(3);
+    await receiver.countDeadLetters(2);
+    expect(receiver.lastSeen().deadLetters).toBe(1);
+    answer = () => 0;
+    await receiver.countDeadLetters(1);
+    expect(receiver.lastSeen().deadLetters).toBe(0);
+    answer = () => 5_000;
+    expect(await receiver.oldestMessage()).toMatchObject({ enqueuedAtMs: 5_000 });
+    expect(receiver.lastSeen()).toEqual({
+      isReachable: true,
+      deadLetters: 0,
+      oldestEnqueuedMs: 5_000,
+    });
+    answer = () => {
+      throw down;
+    };
+    await expect(receiver.oldestMessage()).rejects.toBe(down);
+    expect(receiver.lastSeen()).toEqual({ ...unknown, isReachable: false });
+    answer = () => undefined;
+    expect(await receiver.oldestMessage()).toBeUndefined();
+    expect(receiver.lastSeen()).toEqual({ ...unknown, isReachable: true });
+  });
+
+  test('the heartbeat is the one that was written', async () => {
+    let isDown = false;
+    const status = observeStatus({
+      read: async () => undefined,
+      async beat() {
+        if (isDown) throw down;
+      },
+    });
+    expect(status.lastBeat()).toBeUndefined();
+    await status.beat(INPUT.lastBeat!);
+    isDown = true;
+    await expect(status.beat({ ...INPUT.lastBeat!, nowMs: NOW_MS })).rejects.toBe(down);
+    expect(status.lastBeat()).toEqual(INPUT.lastBeat);
+  });
+
+  test('the sweep is from when on each peer is owed something, until another process sweeps', async () => {
+    let report: SweepReport | undefined;
+    const sweeper = observeSweeper({ sweepOnce: async () => report });
+    const swept = async (...watermarks: readonly (readonly [string, number])[]) => {
+      report = {
+        relayed: 0,
+        watermarks: new Map(watermarks),
+        sound: new Map(),
+        failure: undefined,
+      };
+      expect(await sweeper.sweepOnce()).toBe(report);
+    };
+    expect(sweeper.owedSinceMs()).toBeUndefined();
+    await swept(['west', 2_000], ['north', 1_000]);
+    expect(sweeper.owedSinceMs()).toBe(1_000);
+    expect(sweeper.owedToSinceMs('west')).toBe(2_000);
+    // Of west it was not read to the end, and of north it is not known how old what is owed is.
+    await swept(['north', 0]);
+    expect(sweeper.owedToSinceMs('north')).toBe(1_000);
+    await swept(['north', 3_000]);
+    expect(sweeper.owedSinceMs()).toBe(2_000);
+    report = undefined;
+    expect(await sweeper.sweepOnce()).toBeUndefined();
+    expect(sweeper.owedSinceMs()).toBeUndefined();
+    expect(sweeper.owedToSinceMs('west')).toBeUndefined();
+  });
+});
+
+/** Returns what each instrument shows, by its name; with what was noticed where there is such. */
+function measure(status: ReplicatorStatus, sinceStartMs = 0, notices?: Notices) {
   const clock = { ms: NOW_MS - sinceStartMs };
   const callbacks = new Map<string, (result: object) => void>();
   const counters: string[] = [];
@@ -185,8 +279,9 @@ function measure(status: ReplicatorStatus, sinceStartMs = 0) {
       return instrument(name);
     },
   };
-  const view = { status: () => status };
-  measureReplication(meter as unknown as Meter, view, { nowMs: () => clock.ms });
+  const view = { status: () => status, notices: () => notices };
+  const start = notices === undefined ? measureReplication : measureReplicator;
+  start(meter as unknown as Meter, view, { nowMs: () => clock.ms });
   clock.ms = NOW_MS;
   const shown: Record<string, (readonly [number, object?])[]> = {};
   for (const [name, callback] of callbacks) {
@@ -262,6 +357,19 @@ describe('what is measured of it', () => {
       'tandem.mirror.lag': [[2.5, { 'tandem.table': 'Orders' }]],
       'tandem.loop.failures': [[4, { 'tandem.loop': 'sweep' }]],
     });
+  });
+
+  test('is, besides, what a process of its own has noticed, by kind', () => {
+    const notices = createNotices({ clock: { nowMs: () => NOW_MS } });
+    for (let time = 0; time < 3; time += 1) notices.note('clock-ahead', 'west', 'It is ahead.');
+    const {
+      'tandem.notices': current,
+      'tandem.notices.met': met,
+      ...rest
+    } = measure(known, 20_000, notices).shown;
+    expect(current).toContainEqual([1, { 'tandem.notice': 'clock-ahead' }]);
+    expect(met).toContainEqual([3, { 'tandem.notice': 'clock-ahead' }]);
+    expect(rest).toEqual(measure(known, 20_000).shown);
   });
 
   test('is a counter where it only grows', () => {

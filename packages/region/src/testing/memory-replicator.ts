@@ -67,6 +67,8 @@ export interface MemoryReplicatorOptions {
   readonly settings?: Partial<Record<keyof typeof tandemSettings, string | undefined>>;
   /** By default a memory store of its own. */
   readonly store?: TableStore;
+  /** Overrides settings; nothing by default. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export const STORE_DOWN = new TransientError('TABLE_UNAVAILABLE', 'The store does not answer.');
@@ -102,7 +104,7 @@ export async function createMemoryReplicator(
     clock,
     randomness,
     logger: log.logger,
-    environment: {},
+    environment: options.environment ?? {},
   });
   const tables = createRegionTables({ store, kinds, bucketCount: BUCKET_COUNT });
   const nowMs = () => clock.nowMs();
