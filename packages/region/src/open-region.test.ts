@@ -82,6 +82,32 @@ describe('a region that replicates in its own process', () => {
     });
   });
 
+  test('makes its own queue exist, and sends to each peer over one link', async () => {
+    const world = createWorld();
+    const bus = memoryBusOf(world.bus);
+    const ensured: object[] = [];
+    const published: object[] = [];
+    const { region } = regionOf(world, {
+      region: 'east',
+      peer: 'west',
+      bus: {
+        ...bus,
+        ensureQueue: async (queue) => void ensured.push(queue),
+        createPublisher: (peer) => {
+          published.push(peer);
+          return bus.createPublisher(peer);
+        },
+      },
+    });
+    await drive(world, region.open());
+    await world.clock.advance(5_000);
+    const queue = 'customer';
+    expect(ensured).toEqual([{ connection: 'east.servicebus.example', queue }]);
+    expect(published).toMatchObject([
+      { region: 'west', connection: 'west.servicebus.example', queue },
+    ]);
+  });
+
   test('knows a write of its own again that was written over since, and none that nobody made', async () => {
     const world = createWorld();
     const { east } = await openTwo(world);

@@ -6,6 +6,7 @@ import {
   openTableId,
   rowsKind,
   type TableSettings,
+  TransientError,
 } from '@tandem/core';
 import {
   createMemoryTableStore,
@@ -25,6 +26,12 @@ import {
   createTombstoneHorizons,
   takeTombstoneTurn,
 } from './collect-tombstones.ts';
+import {
+  checkHorizonRow,
+  createHorizonRecord,
+  createHorizonRows,
+  HORIZON_PARTITION,
+} from './horizon-rows.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -122,6 +129,88 @@ async function createTwo(settings: TableSettings) {
   for (const { catalogue } of [east, west]) await catalogue.create('Orders', settings);
   return { east, west };
 }
+
+describe('how far back a table goes', () => {
+  const setUp = async () => {
+    const store = createMemoryTableStore();
+    await store.createTable('Archive');
+    const rows = createHorizonRows({ store, table: 'Archive' });
+    const damage = (rowKey: string) =>
+      store.commit({
+        table: 'Archive',
+        partitionKey: HORIZON_PARTITION,
+        operations: [{ kind: 'upsert', rowKey, properties: new Map() }],
+      });
+    return { store, rows, damage };
+  };
+
+  test('is of a table at first no earlier than of its kind, and then its own', async () => {
+    const { rows } = await setUp();
+    await rows.raise('Rows', 1_000);
+    await rows.raise('Rows', 500, 'orders');
+    expect(await rows.readAll('Rows')).toEqual({
+      kindMs: 1_000,
+      tables: new Map([['orders', 1_000]]),
+    });
+    await rows.raise('Rows', 5_000);
+    await rows.raise('Rows', 2_000, 'orders');
+    await rows.raise('Rows', 7_000, 'events');
+    expect(await rows.readAll('Rows')).toEqual({
+      kindMs: 5_000,
+      tables: new Map([
+        ['events', 7_000],
+        ['orders', 2_000],
+      ]),
+    });
+    expect(await rows.read('Rows', 'orders')).toBe(2_000);
+    expect(await rows.read('Rows')).toBe(7_000);
+  });
+
+  test('is never lowered, and not written where it is the same', async () => {
+    const { store, rows } = await setUp();
+    await rows.raise('Rows', 1_000);
+    const readRow = () => store.get('Archive', HORIZON_PARTITION, 'Rows');
+    const before = await readRow();
+    for (const horizonMs of [1_000, 999]) await rows.raise('Rows', horizonMs);
+    expect(await readRow()).toEqual(before);
+  });
+
+  test('is not that of a kind whose name begins alike', async () => {
+    const { rows } = await setUp();
+    await rows.raise('RowsOld', 1_000);
+    await rows.raise('RowsOld', 2_000, 'orders');
+    expect(await rows.readAll('Rows')).toEqual({ kindMs: undefined, tables: new Map() });
+  });
+
+  test('is told by nobody, and raised by nobody, where its row cannot be read', async () => {
+    const { store, rows, damage } = await setUp();
+    await rows.raise('Rows', 1_000, 'orders');
+    await damage('Rows~orders');
+    const damaged = {
+      code: 'ARCHIVE_DAMAGED',
+      message: expect.stringContaining('~horizon/Rows~orders of Archive') as unknown,
+    };
+    await expect(rows.readAll('Rows')).rejects.toMatchObject(damaged);
+    await expect(rows.raise('Rows', 2_000, 'orders')).rejects.toMatchObject(damaged);
+    // That of the kind is a row of its own.
+    await rows.raise('Rows', 3_000);
+    const row = (await store.get('Archive', HORIZON_PARTITION, 'Rows~orders'))!;
+    expect(() => checkHorizonRow('Archive', row)).toThrow(expect.objectContaining(damaged));
+    const sound = (await store.get('Archive', HORIZON_PARTITION, 'Rows'))!;
+    expect(() => checkHorizonRow('Archive', sound)).not.toThrow();
+  });
+
+  test('is all of it where there is no such table yet, and not known where it cannot be asked', async () => {
+    const options = { table: 'Archive', entityKind: 'Rows' };
+    const missing = createHorizonRecord({ ...options, store: createMemoryTableStore() });
+    expect(await missing.read()).toEqual({ kindMs: undefined, tables: new Map() });
+    const { store } = await setUp();
+    for (const failure of [new TransientError('TABLE_UNAVAILABLE', 'down'), new Error('bug')]) {
+      const down = { ...store, query: () => Promise.reject(failure) };
+      await expect(createHorizonRecord({ ...options, store: down }).read()).rejects.toBe(failure);
+    }
+  });
+});
 
 describe('I4: tombstones of a table with an age of its own', () => {
   test('go at that age, once every peer has passed it, and what comes after that is refused', async () => {

@@ -169,6 +169,53 @@ describe('I22: what is trimmed was proven elsewhere first', () => {
     ]);
   });
 
+  test('each peer counts by its own word, wherever it is told', async () => {
+    const regions = await setUp();
+    const [east] = regions.regions as [Region];
+    const nowMs = regions.clock.nowMs();
+    const told = (peer: string, allAppliedMs: number) => ({
+      peer,
+      passedMs: nowMs,
+      isReachable: true,
+      allAppliedMs,
+    });
+    const peers = [told('west', nowMs), told('north', nowMs - 3 * DAY_MS)];
+    const base = { heartbeatMs: nowMs, catchingUpSinceMs: undefined, hasBacklog: false };
+    for (const ordered of [peers, peers.toReversed()]) {
+      const status = { read: async () => ({ ...base, peers: ordered }) };
+      expect(await trim(regions, east, { status })).toMatchObject([
+        { horizonMs: nowMs - 4 * DAY_MS },
+      ]);
+    }
+    const alone = { peers: [], status: { read: () => Promise.reject(new Error('is not asked')) } };
+    expect(await trim(regions, east, alone)).toMatchObject([{ horizonMs: nowMs - DAY_MS }]);
+  });
+
+  test('a turn that is told to stop goes no further than it is', async () => {
+    const regions = await setUp();
+    const [east] = regions.regions as [Region];
+    await work(regions, 5);
+    const count = (await archived(east)).length;
+    expect(await trim(regions, east, { signal: AbortSignal.abort() })).toEqual([]);
+    expect(await archived(east)).toHaveLength(count);
+    const stopping = new AbortController();
+    const paced: number[] = [];
+    const clock = {
+      ...regions.clock,
+      sleep: async (durationMs: number) => {
+        paced.push(durationMs);
+        stopping.abort();
+      },
+    };
+    const [cut] = await trim(regions, east, { signal: stopping.signal, clock });
+    expect(cut).toMatchObject({ isWhole: false });
+    expect(paced).toEqual([50]);
+    const [rest] = await trim(regions, east, { signal: new AbortController().signal });
+    expect(rest).toMatchObject({ isWhole: true });
+    expect(await archived(east)).toHaveLength(count - (cut?.rows ?? 0) - (rest?.rows ?? 0));
+    expect(rest?.rows).toBeGreaterThan(0);
+  });
+
   test('a size trims what is younger, but not what is promised', async () => {
     const regions = await setUp();
     const [east] = regions.regions as [Region];

@@ -20,9 +20,14 @@ import { foldArchive } from '@tandem/core/testing';
 import { describe, expect, test } from 'vitest';
 import { createTableCatalogue } from '../catalogue/table-catalogue.ts';
 import { createTableArchiveKeeper } from '../recovery/archive-keeper.ts';
-import { type RetentionSettings, trimRegion } from '../retention/trim-region.ts';
+import { createTombstoneHorizons } from '../retention/collect-tombstones.ts';
+import {
+  type RetentionSettings,
+  type TrimRegionOptions,
+  trimRegion,
+} from '../retention/trim-region.ts';
 import { REPLICATION_TABLE } from '../status/status-row.ts';
-import { createTableLease } from '../status/status-tables.ts';
+import { createTableLease, createTableRegionHold } from '../status/status-tables.ts';
 import { ARCHIVE_TABLE, createTableArchive, toArchiveProperties } from '../tables/table-archive.ts';
 import { CONFLICTS_TABLE, createTableConflictJournal } from '../tables/table-conflict-journal.ts';
 import { createConflictHorizons } from '../tables/trim-conflicts.ts';
@@ -189,6 +194,13 @@ function openSetAt(afterMs: number, ...entityIds: readonly string[]): ChangeSet 
   return { entityKind: ROWS, bucket, stamp, changes: all };
 }
 
+function deletedAt(afterMs: number, entityId: string): ChangeSet {
+  const set = openSetAt(afterMs, entityId);
+  const { vector } = set.changes[0]!.state;
+  const state = { fields: new Map(), alive: undefined, deleted: set.stamp, vector };
+  return { ...set, changes: [{ entityId, operation: 'delete', state }] };
+}
+
 function conflictAt(afterMs: number, entityId: string): Conflict {
   const [greater, smaller] = [afterMs, afterMs - 1].map((at) => setAt(at, 'any').stamp);
   if (greater === undefined || smaller === undefined) throw new Error('There are two.');
@@ -233,7 +245,10 @@ export function describeTableRetention(name: string, openStore: () => Promise<Ta
         bucketCount: BUCKETS,
         peers: ['west'],
       });
-      const trim = (more: Partial<RetentionSettings> = {}) =>
+      const trim = (
+        more: Partial<RetentionSettings> = {},
+        options: Partial<Omit<TrimRegionOptions, 'settings'>> = {},
+      ) =>
         trimRegion({
           store,
           kinds: [catalogKind, rowsKind],
@@ -243,6 +258,7 @@ export function describeTableRetention(name: string, openStore: () => Promise<Ta
           peers: [],
           settings: { ...RETENTION, archive: NOTHING_SET, conflicts: NOTHING_SET, ...more },
           paceMs: 0,
+          ...options,
         });
       const archived = async (): Promise<[days: number, ...ids: string[]][]> => {
         const found: [number, ...string[]][] = [];
@@ -355,6 +371,108 @@ export function describeTableRetention(name: string, openStore: () => Promise<Ta
         { entityKind: ROWS, table: 'Conflicts', rows: 2 },
       ]);
       expect(await recorded()).toEqual([`4 ${DEVICES}`, `3 ${DEVICES}`]);
+    });
+
+    test('records of a table that is kept as all others again what goes of it with those', async () => {
+      const { clock, keeper, trim } = await setUp({ Orders: { archiveKeepMs: 2 * DAY_MS } });
+      await clock.advance(5 * DAY_MS);
+      await trim();
+      await clock.advance(5 * DAY_MS);
+      const archive = { keepMs: 4 * DAY_MS, keepBytes: undefined };
+      const settings = { archive, promiseMs: DAY_MS };
+      const horizonMs = clock.nowMs() - 4 * DAY_MS;
+      // Without its catalogue nothing is known of any table.
+      await trim(settings, { kinds: [rowsKind] });
+      expect(await keeper.horizonMs(ROWS, ORDERS.slice(0, 8))).toBe(horizonMs);
+    });
+
+    test('takes nothing of either away while the region is held', async () => {
+      const { store, clock, archive, journal, trim } = await setUp({});
+      const sets = [1, 2].map((days) => openSetAt(days * DAY_MS, DEVICES));
+      await archive.append(sets.map((set) => ({ set, encoded: encodeChangeSet(set) })));
+      await journal.accept([conflictAt(DAY_MS, DEVICES)]);
+      await clock.advance(6 * DAY_MS);
+      const hold = createTableRegionHold({ store });
+      const held = { reason: 'is rebuilt', sinceMs: START_MS };
+      await hold.set(held);
+      const keep = { keepMs: DAY_MS, keepBytes: undefined };
+      const own = { kinds: [rowsKind] };
+      const parts = ['Archive', 'Conflicts'].map((table) => ({ table, rows: 0, isWhole: false }));
+      expect(await trim({ archive: keep, conflicts: keep }, own)).toMatchObject(parts);
+      await hold.release(held);
+      expect(await trim({ archive: keep, conflicts: keep }, own)).toMatchObject([
+        { table: 'Archive', rows: 1, isWhole: true },
+        { table: 'Conflicts', rows: 1, isWhole: true },
+      ]);
+    });
+
+    test('leaves either to its writers between two transactions, and ends a turn at its bound', async () => {
+      const { clock, archive, journal, trim, archived, recorded } = await setUp({});
+      const days = Array.from({ length: 120 }, (_, index) => 1 + index / 1_000);
+      const sets = days.map((one) => openSetAt(one * DAY_MS, DEVICES));
+      await archive.append(sets.map((set) => ({ set, encoded: encodeChangeSet(set) })));
+      await journal.accept(days.map((one) => conflictAt(one * DAY_MS, DEVICES)));
+      await clock.advance(6 * DAY_MS);
+      const pacedMs: number[] = [];
+      const sleep = async (durationMs: number) => void pacedMs.push(durationMs);
+      const options = { kinds: [rowsKind], clock: { ...clock, sleep }, paceMs: 7, rowsMax: 1 };
+      const keep = { keepMs: DAY_MS, keepBytes: undefined };
+      const [first] = await trim({ archive: keep }, options);
+      expect(first?.isWhole).toBe(false);
+      expect(await archived()).toHaveLength(120 - (first?.rows ?? 0));
+      expect(pacedMs).toEqual([7]);
+      const [second] = await trim({ conflicts: keep }, options);
+      expect(second).toMatchObject({ table: 'Conflicts', rows: 50, isWhole: false });
+      expect(await recorded()).toHaveLength(70);
+      expect(pacedMs).toEqual([7, 7]);
+    });
+
+    test('forgets what was deleted once its tombstone is gone, by the horizon of its own table', async () => {
+      const { store, clock, archive, trim, archived } = await setUp({});
+      const early = rowOf('devices', 'y');
+      const deleted = [
+        deletedAt(2.5 * DAY_MS, ORDERS),
+        deletedAt(2.6 * DAY_MS, DEVICES),
+        deletedAt(1.5 * DAY_MS, early),
+      ];
+      await archive.append(deleted.map((set) => ({ set, encoded: encodeChangeSet(set) })));
+      const tombstones = createTombstoneHorizons({ store, entityKind: ROWS });
+      await tombstones.raise(START_MS + 3 * DAY_MS, ORDERS.slice(0, 8));
+      await clock.advance(6 * DAY_MS);
+      const settings = {
+        archive: { keepMs: DAY_MS, keepBytes: undefined },
+        tombstoneAgeMs: 4 * DAY_MS,
+      };
+      const progress = {
+        heartbeatMs: clock.nowMs(),
+        catchingUpSinceMs: undefined,
+        hasBacklog: false,
+        peers: [
+          {
+            peer: 'west',
+            passedMs: clock.nowMs() - 2 * DAY_MS,
+            allAppliedMs: clock.nowMs(),
+            isReachable: true,
+          },
+        ],
+      };
+      const options = { peers: ['west'], status: { read: async () => progress } };
+      await trim(settings, options);
+      // A peer that is behind may still send what is older than the deletion.
+      expect((await archived()).map(([, id]) => id)).toEqual([early, DEVICES]);
+      progress.peers[0]!.passedMs = clock.nowMs();
+      await trim(settings, options);
+      expect((await archived()).map(([, id]) => id)).toEqual([DEVICES]);
+    });
+
+    test('takes nothing of a table by an age of its own before every peer has said what it has', async () => {
+      const { clock, archive, trim } = await setUp({ Orders: { archiveKeepMs: DAY_MS } });
+      const sets = [1, 2].map((days) => openSetAt(days * DAY_MS, ORDERS));
+      await archive.append(sets.map((set) => ({ set, encoded: encodeChangeSet(set) })));
+      await clock.advance(6 * DAY_MS);
+      expect(await trim({}, { peers: ['west'] })).toMatchObject([
+        { entityKind: ROWS, rows: 0, horizonMs: undefined },
+      ]);
     });
 
     test('keeps a conflict that is found again while it is about to go', async () => {
