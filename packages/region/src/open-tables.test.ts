@@ -1,10 +1,11 @@
+import { createHash } from 'node:crypto';
 import { catalogKind, type FieldValues, type TableStore } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { createTableLease, MIRROR_LEASE } from '@tandem/storage';
 import { describe, expect, test } from 'vitest';
-import { createRegion } from './open-region.ts';
+import { createRegion, type Region } from './open-region.ts';
 import { defineOpenTable } from './region-options.ts';
-import { createWorld, drive, openTwo, regionOf } from './testing/memory-world.ts';
+import { createWorld, drive, openTwo, regionOf, type Tables } from './testing/memory-world.ts';
 
 const KEY = { partitionKey: 'ada', rowKey: '001' };
 const text = (value: string): FieldValues => new Map([['item', { type: 'String', value }]]);
@@ -46,6 +47,38 @@ describe('a table of the catalogue', () => {
     expect(refused).toMatchObject({ kind: 'refused', index: 1 });
     const { records } = await drive(world, events.query());
     expect(records.map(({ rowKey }) => rowKey)).toEqual(['001', '002']);
+  });
+
+  test('brings a transaction that is larger than a message whole', async () => {
+    const world = createWorld();
+    const [east, west] = [
+      ['east', 'west'],
+      ['west', 'east'],
+    ].map(([region = '', peer = '']) => {
+      const settings = {
+        ServiceBusConnection: `${region}.servicebus.example`,
+        RedundancyServiceBusConnection: `${peer}.servicebus.example`,
+        'Peer.Region': peer,
+        'Messages.WireVersion': '8',
+      };
+      return regionOf(world, { region, peer, settings }).region;
+    }) as [Region<Tables>, Region<Tables>];
+    await drive(world, Promise.all([east.open(), west.open()]));
+    await drive(world, east.catalogue.create('Events'));
+    const noise = (number: number) => createHash('sha512').update(String(number)).digest('hex');
+    const large = (row: number) =>
+      Array.from({ length: 240 }, (_, index) => noise(row * 240 + index)).join('');
+    const operations = Array.from({ length: 40 }, (_, row) => ({
+      kind: 'put' as const,
+      partitionKey: 'ada',
+      rowKey: String(row),
+      values: text(large(row)),
+    }));
+    await drive(world, east.openTable('Events').transact(operations));
+    await world.clock.advance(20_000);
+    const { records } = await drive(world, west.openTable('Events').query());
+    expect(records).toHaveLength(40);
+    expect(west.replication?.status().sinceStart).toMatchObject({ deadLettered: 0 });
   });
 
   test('that there is none of is told by its name, in reads and in writes', async () => {

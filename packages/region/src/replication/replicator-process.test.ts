@@ -1,7 +1,20 @@
-import { type TableStore } from '@tandem/core';
+import {
+  bucketOf,
+  type ChangeSet,
+  encodeChangeSet,
+  encodeOpenId,
+  entityBucketOf,
+  formatStamp,
+  localRowsKind,
+  openTableId,
+  rowsKind,
+  type TableStore,
+} from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { createMemoryBus, createMemoryTableStore, createVirtualClock } from '@tandem/core/memory';
+import { createTombstoneHorizons } from '@tandem/storage';
 import { describe, expect, test } from 'vitest';
+import { bucketCountOf } from '../region-tables.ts';
 import { customer } from '../testing/customer.ts';
 import {
   createMemoryReplicator,
@@ -198,7 +211,7 @@ describe('replicator of a region with peers', () => {
     const { clock, bus } = setUp();
     const store = createMemoryTableStore();
     const first = await createMemoryReplicator({ region: 'east', clock, bus, store });
-    const second = await createMemoryReplicator({ region: 'east', clock, bus, store });
+    const second = await createMemoryReplicator({ region: 'east', clock, bus, store, seed: 2 });
     await first.process.start();
     await clock.advance(2_000);
     const stopped = first.stop();
@@ -208,6 +221,106 @@ describe('replicator of a region with peers', () => {
     await second.process.start();
     await clock.advance(5_000);
     expect(await second.outbox()).toEqual([]);
+  });
+
+  test('closes its receiver, and what it sends by', async () => {
+    const { clock, bus } = setUp();
+    const closed: string[] = [];
+    const noting = <T extends { close(): Promise<void> }>(what: string, one: T): T => ({
+      ...one,
+      close: async () => {
+        closed.push(what);
+        await one.close();
+      },
+    });
+    const east = await createMemoryReplicator({
+      region: 'east',
+      clock,
+      bus: {
+        ...bus,
+        receiverFor: (queue) => noting('receiver', bus.receiverFor(queue)),
+        publisherFor: (peer, queue) => noting(`to ${peer}`, bus.publisherFor(peer, queue)),
+      },
+    });
+    await east.process.start();
+    await clock.advance(2_000);
+    const stopped = east.stop();
+    await clock.advance(2_000);
+    expect(await stopped).toBe(0);
+    expect(closed).toEqual(['receiver', 'to west']);
+  });
+
+  test.each([
+    ['I4: that is older than the tombstones of its table', rowsKind, 'CHANGE_TOO_OLD'],
+    ['of what is not replicated', localRowsKind, 'ENTITY_KIND_UNKNOWN'],
+  ])('refuses what arrives %s', async (_, kind, reason) => {
+    const { clock, bus, west } = await setUpTwo();
+    const tableId = openTableId('orders', '0000');
+    const tombstones = createTombstoneHorizons({ store: west.store, entityKind: rowsKind.name });
+    await tombstones.raise(START_MS, tableId);
+    const timeMs = START_MS - 3_600_000;
+    const stamp = formatStamp({ timeMs, counter: 0, region: 'east', writer: 'w' });
+    const entityId = encodeOpenId(tableId, { partitionKey: 'p', rowKey: 'r' });
+    const set: ChangeSet = {
+      entityKind: kind.name,
+      bucket: entityBucketOf(kind, entityId, bucketCountOf(kind.name, { bucketCount: 2 })),
+      stamp,
+      changes: [
+        {
+          entityId,
+          operation: 'create',
+          state: {
+            fields: new Map(),
+            alive: stamp,
+            base: stamp,
+            deleted: undefined,
+            vector: new Map([['east', stamp]]),
+          },
+        },
+      ],
+    };
+    const body = encodeChangeSet(set);
+    const message = { messageId: 'late', subject: 'change-set' as const, body };
+    await bus.publisherFor('west', queueOf('west')).publish([message]);
+    await clock.advance(10_000);
+    expect(west.log.of('message-dead-lettered')).toMatchObject([{ messageId: 'late', reason }]);
+  });
+
+  test('applies a stamp that is too far ahead of its clock, says so, and does not adopt it', async () => {
+    const { clock, bus, west } = await setUpTwo();
+    const aheadMs = 3_600_000;
+    const stamp = formatStamp({
+      timeMs: START_MS + aheadMs,
+      counter: 0,
+      region: 'east',
+      writer: 'w',
+    });
+    const value = { type: 'String', value: 'ada@example.org' } as const;
+    const set: ChangeSet = {
+      entityKind: customerKind.name,
+      bucket: bucketOf(ID, 2),
+      stamp,
+      changes: [
+        {
+          entityId: ID,
+          operation: 'create',
+          state: {
+            fields: new Map([['email', { value, stamp }]]),
+            alive: stamp,
+            deleted: undefined,
+            vector: new Map([['east', stamp]]),
+          },
+        },
+      ],
+    };
+    const body = encodeChangeSet(set);
+    const message = { messageId: 'ahead', subject: 'change-set' as const, body };
+    await bus.publisherFor('west', queueOf('west')).publish([message]);
+    await clock.advance(10_000);
+    expect((await west.customers.get(ID))?.entity.email).toBe('ada@example.org');
+    const [line] = west.log.of('clock-drift');
+    expect(line).toMatchObject({ stamp, driftMsMax: 60_000 });
+    expect(line?.['aheadMs']).toBeGreaterThan(aheadMs - 10_000);
   });
 
   test('names the settings that wait for a restart, and no value', async () => {

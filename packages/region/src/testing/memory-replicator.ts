@@ -67,6 +67,8 @@ export interface MemoryReplicatorOptions {
   readonly settings?: Partial<Record<keyof typeof tandemSettings, string | undefined>>;
   /** By default a memory store of its own. */
   readonly store?: TableStore;
+  /** What it draws from; two processes of one region need two. */
+  readonly seed?: number;
   /** Overrides settings; nothing by default. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -95,7 +97,7 @@ export async function createMemoryReplicator(
   });
   await createTables({ store, kinds });
   const log = recordLog(region);
-  const randomness = createSeededRandomness(region.length);
+  const randomness = createSeededRandomness(options.seed ?? region.length);
   const process = createReplicatorProcess({
     region,
     kinds,
