@@ -197,6 +197,7 @@ export {
   findValueFault,
   isAskable,
   isPropertyName,
+  isTableName,
   KEY_LENGTH_MAX,
   PROPERTIES_MAX,
   ROW_BYTES_MAX,
@@ -486,15 +487,15 @@ export {
   isWholeText,
   type NullableFieldValue,
 } from './values/field-value.ts';
-export { escapeLineBreakers } from './values/json-line.ts';
 export {
+  escapeLineBreakers,
   partOfConnectionString,
   readPastedText,
   SERVICE_BUS_PARTS,
   STORAGE_PARTS,
   tidyConnectionString,
   unwrapPastedText,
-} from './values/pasted-text.ts';
+} from './values/text.ts';
 // Which requests from a browser are let in.
 export {
   ALLOWED_HOSTS_PATTERN,

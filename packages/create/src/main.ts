@@ -2,7 +2,7 @@
 // npm create @tandem my-notes: arguments, what is installed, and what a person does next.
 import { spawnSync } from 'node:child_process';
 import { parseArgs } from 'node:util';
-import { CreateError, createProject } from './create-project.ts';
+import { CreateError, createProject } from './index.ts';
 
 const USAGE = 'npm create @tandem FOLDER [-- --packages FOLDER_OF_TARBALLS] [--no-install]';
 const NODE_MIN = 22.18;

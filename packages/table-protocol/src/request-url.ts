@@ -1,3 +1,4 @@
+import { isTableName } from '@tandem/core';
 import { TableError } from './table-error.ts';
 
 /** What an address of the service names. */
@@ -150,12 +151,9 @@ function unquoted(key = ''): string {
   return key.replaceAll("''", "'");
 }
 
-/** Three to 63 letters and digits, a letter first; not the name of the list of tables. */
-const TABLE_NAME = /^[A-Za-z][A-Za-z0-9]{2,62}$/;
-
-/** Throws `InvalidResourceName` for a text that can name no table. */
+/** Throws `InvalidResourceName` for a text that can name no table: the list of tables has one of these names. */
 export function checkTableName(name: string): void {
-  if (TABLE_NAME.test(name) && name.toLowerCase() !== 'tables') return;
+  if (isTableName(name) && name.toLowerCase() !== 'tables') return;
   throw new TableError(
     'InvalidResourceName',
     'A table has 3 to 63 letters and digits, a letter first, and is not called "tables".',

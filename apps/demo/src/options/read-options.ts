@@ -1,3 +1,4 @@
+import { isTableName } from '@tandem/core';
 import { parseRegions, REGIONS_TEXT, regionNames } from '@tandem/local-cluster';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 
@@ -106,7 +107,7 @@ function toRegions(text: string): readonly string[] {
 }
 
 function tableName(text: string): string {
-  if (/^[A-Za-z][A-Za-z0-9]{2,62}$/.test(text)) return text;
+  if (isTableName(text)) return text;
   throw new InvalidArgumentError('It must have 3 to 63 letters and digits, a letter first.');
 }
 

@@ -1,11 +1,11 @@
 import { type Static, Type } from 'typebox';
 import { defineOwnKind, edm, type TypedKind } from '../entity-kind/entity-kind.ts';
 import { TerminalError } from '../errors.ts';
+import { isTableName, TABLE_NAME } from '../limits/table-limits.ts';
 
 // The catalogue of client tables as an entity kind: which records there are, and how they are named. What follows
 // from them is in decide-catalogue.ts; docs/adr/0033.
 
-const NAME = /^[A-Za-z][A-Za-z0-9]{2,62}$/;
 /** The service keeps it for the list of tables. */
 const RESERVED_NAME = 'tables';
 const NAME_LENGTH_MAX = 63;
@@ -26,7 +26,7 @@ const SERVICE_LENGTH_MAX = 8_192;
 
 const CatalogSchema = Type.Object({
   /** As it was spelt when the table was created. */
-  name: edm.string({ maxLength: NAME_LENGTH_MAX, pattern: NAME.source }),
+  name: edm.string({ maxLength: NAME_LENGTH_MAX, pattern: TABLE_NAME.source }),
   policy: edm.string({ enum: ['row', 'field'] }),
   replicate: edm.string({ maxLength: 4, pattern: REPLICATE.source }),
   /** In milliseconds; the region's setting counts where it is null. */
@@ -75,7 +75,7 @@ export const CATALOG_BUCKET_COUNT = 1;
  * name of a table.
  */
 export function tableKeyOf(name: string): string {
-  if (typeof name !== 'string' || !NAME.test(name)) {
+  if (typeof name !== 'string' || !isTableName(name)) {
     throw new TerminalError(
       'TABLE_REQUEST_INVALID',
       `${JSON.stringify(name)} is no name for a table: use 3 to ${NAME_LENGTH_MAX} letters and digits, a letter first.`,

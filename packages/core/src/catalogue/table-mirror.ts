@@ -5,6 +5,7 @@
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { assert, assertNever, TerminalError } from '../errors.ts';
+import { TABLE_NAME } from '../limits/table-limits.ts';
 import { isRegionName } from '../time/stamp.ts';
 import {
   isLeaving,
@@ -12,7 +13,6 @@ import {
   type ReadSource,
   readable,
   SOURCE_NAME,
-  TABLE_NAME,
   type TableSource,
   UNREADABLE,
 } from './table-source.ts';

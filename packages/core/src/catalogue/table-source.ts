@@ -26,6 +26,7 @@
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { assert, TerminalError } from '../errors.ts';
+import { TABLE_NAME } from '../limits/table-limits.ts';
 import { isRegionName } from '../time/stamp.ts';
 
 export const SOURCE_STATES = [
@@ -42,8 +43,6 @@ export type SourceState = (typeof SOURCE_STATES)[number];
 
 /** Names a source in the settings of a region. */
 export const SOURCE_NAME = /^[a-z][a-z0-9-]{0,30}$/;
-/** The service's rule for names of tables. */
-export const TABLE_NAME = /^[A-Za-z][A-Za-z0-9]{2,62}$/;
 const DIGEST = /^[0-9a-f]{16,64}$/;
 /** Is the last millisecond that a date can have. */
 const TIME_MS_MAX = 8_640_000_000_000_000;

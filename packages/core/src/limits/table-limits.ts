@@ -37,7 +37,8 @@ export const COMPARISONS_MAX = 15;
 /** The value's own length, without the four bytes in which the table counts it. */
 const LENGTH_BYTES = 4;
 
-const TABLE_NAME = /^[A-Za-z][A-Za-z0-9]{2,62}$/;
+/** Is the service's rule for names of tables: 3 to 63 letters and digits, a letter first. */
+export const TABLE_NAME = /^[A-Za-z][A-Za-z0-9]{2,62}$/;
 const PROPERTY_NAME = /^[\p{L}_][\p{L}\p{N}_]*$/u;
 /** It travels as a header. */
 const ETAG = /^[\x20-\x7e]{1,256}$/;
@@ -51,9 +52,14 @@ export function isPropertyName(name: string): boolean {
   return PROPERTY_NAME.test(name) && !RESERVED_NAMES.has(name);
 }
 
+/** Says whether a table can be named so. */
+export function isTableName(table: string): boolean {
+  return TABLE_NAME.test(table);
+}
+
 /** Throws `TABLE_REQUEST_INVALID`. */
 export function checkTableName(table: string): void {
-  if (TABLE_NAME.test(table)) return;
+  if (isTableName(table)) return;
   throw invalid(
     `"${table}" is no name for a table: use 3 to 63 letters and digits, a letter first.`,
   );

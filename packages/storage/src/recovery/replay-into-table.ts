@@ -3,6 +3,7 @@ import {
   type EntityKind,
   eraseState,
   holdsValues,
+  isTableName,
   pagesOf,
   type RecoveryRegion,
   type ReplayIntoOptions,
@@ -127,7 +128,6 @@ async function readRow(replica: Replica, entityId: string): Promise<StoredRow | 
 
 const PARTITION = 'replay';
 const PAGE_ROWS = 1_000;
-const TABLE_NAME = /^[A-Za-z][A-Za-z0-9]{2,62}$/;
 
 /** What a table that a replay made holds, and which buckets of it are done. */
 export interface ReplayRecord {
@@ -146,7 +146,7 @@ export async function openReplayTable(
   options: { readonly content: string; readonly ownTables: readonly string[] },
 ): Promise<ReplayRecord> {
   const { content, ownTables } = options;
-  if (!TABLE_NAME.test(table)) {
+  if (!isTableName(table)) {
     throw foreign(`"${table}" is no name for a table: 3 to 63 letters and digits, a letter first.`);
   }
   if (ownTables.some((own) => own.toLowerCase() === table.toLowerCase())) {

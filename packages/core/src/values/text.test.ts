@@ -6,7 +6,7 @@ import {
   STORAGE_PARTS,
   tidyConnectionString,
   unwrapPastedText,
-} from './pasted-text.ts';
+} from './text.ts';
 
 describe('D2: a text as it was pasted', () => {
   test.each([

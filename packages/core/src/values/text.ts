@@ -1,7 +1,9 @@
+// Texts that hold characters which nobody sees: those that people paste into settings, and lines for many readers.
+
 /**
- * Texts as people paste them into settings: with a line end behind, in quotes, with a byte order mark, with a
- * character in it that nobody sees. What changes nothing is taken away; what is left is named by its number.
- * Every setting comes through here, whether from the environment, a table or a file.
+ * Is a setting as people paste it: with a line end behind, in quotes, with a byte order mark, with a character in it
+ * that nobody sees. What changes nothing is taken away; what is left is named by its number. Every setting comes
+ * through here, whether from the environment, a table or a file.
  */
 export type PastedText =
   | { readonly kind: 'text'; readonly text: string }
@@ -104,3 +106,18 @@ export const STORAGE_PARTS = [
   'UseDevelopmentStorage',
   'DevelopmentStorageProxyUri',
 ] as const;
+
+/**
+ * Finds what some reader takes for the end of a line, or a terminal for a command, and JSON leaves as it is:
+ * DEL, C1 with its NEXT LINE, LINE SEPARATOR and PARAGRAPH SEPARATOR.
+ */
+const LINE_BREAKERS = /[\u007f-\u009f\u2028\u2029]/g;
+
+/** Returns a text of JSON that means the same, and is one line for every reader. */
+export function escapeLineBreakers(json: string): string {
+  return json.replace(LINE_BREAKERS, escapeOf);
+}
+
+function escapeOf(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+}
