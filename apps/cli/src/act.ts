@@ -5,9 +5,8 @@ import {
   currentTable,
   type EntityKind,
   formatGeneration,
-  localRowsKind,
   openTableId,
-  rowsKind,
+  rowsKindOf,
   type TableGeneration,
   tableKeyOf,
 } from '@tandem/core';
@@ -180,7 +179,7 @@ async function findClientTable(
     throw new UsageError(`No catalogue has a table "${name}".${unread}`);
   }
   return {
-    kind: found.replicate === 'none' ? localRowsKind : rowsKind,
+    kind: rowsKindOf(found),
     table: {
       name: found.name,
       policy: found.policy,

@@ -142,9 +142,11 @@ export {
   type EntityKindOptions,
   type EntityOf,
   edm,
+  isReplicated,
   localRowsKind,
   type OpenKind,
   type OpenKindOptions,
+  peersOfKind,
   rowsKind,
   type TypedKind,
 } from './entity-kind/entity-kind.ts';

@@ -46,10 +46,9 @@ export function openClientTables(
   const openSpace = (replicate: keyof typeof SPACE_KINDS): OpenSpace => {
     const kind = SPACE_KINDS[replicate];
     const rows = { kind, ...statesOf(kind) };
-    const peers = replicate === 'none' ? [] : parts.peers;
     return {
       rows: { ...rows, states: createStateTable(rows) },
-      consistency: createConsistency(openConsistency(kind, { ...parts, peers })),
+      consistency: createConsistency(openConsistency(kind, parts)),
     };
   };
   const spaces = { all: openSpace('all'), none: openSpace('none') };

@@ -1,6 +1,7 @@
 import {
   believedPeers,
   type Clock,
+  isReplicated,
   type OpenKey,
   type PeerProgress,
   type ReplicationProgress,
@@ -322,8 +323,8 @@ function versionsShown(
 }
 
 /** What no other region gets is waited for in none. */
-function isLocal({ table }: FoundRegionTable): boolean {
-  return table.replicate === 'none';
+function isLocal({ kind }: FoundRegionTable): boolean {
+  return !isReplicated(kind.name);
 }
 
 /** By region, the time before which all that it acknowledged must have been applied here. */

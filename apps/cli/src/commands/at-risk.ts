@@ -1,7 +1,14 @@
 import type { RiskSurvey, WriteAtRisk } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
-import { chooseRows, nameRow, type RowChoice, rowJson, withRow } from '../regions/choose-kind.ts';
+import {
+  chooseRows,
+  nameRow,
+  type RowChoice,
+  requireReplicated,
+  rowJson,
+  withRow,
+} from '../regions/choose-kind.ts';
 import { surveyRegion } from '../regions/look-at-regions.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
@@ -33,6 +40,7 @@ interface AtRiskOptions extends RowChoice {
 
 async function list(session: Session, options: AtRiskOptions): Promise<Outcome> {
   const { region: name, bucket } = options;
+  requireReplicated(session, `All that ${name} has of it would be lost.`);
   const isChosen = chooseRows(session, options);
   const asOfMs = session.io.clock.nowMs();
   const survey = await surveyRegion(session, { name, bucket });

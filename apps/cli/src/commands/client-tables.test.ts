@@ -59,29 +59,7 @@ async function setUp(more: (orders: RegionOpenTable) => Promise<unknown> = async
   // What is relayed late is archived by then.
   await region.stop();
   await seedConfiguration({ store, definitions: tandemSettings, values: settings });
-  const inventory = JSON.stringify({
-    version: 1,
-    regions: [{ name: 'east', storage: 'memory', serviceBus: 'east.servicebus.example' }],
-  });
-  const run = async (...args: readonly string[]) => {
-    const said = { out: '', err: '' };
-    const code = await runProgram(['--json', ...args], {
-      out: (line) => void (said.out += line),
-      err: (line) => void (said.err += line),
-      isTerminal: false,
-      environment: { TANDEM_REGIONS: inventory },
-      folder: '/nowhere',
-      openStore: () => store,
-      inspectQueue: async () => [],
-      readReadiness: async () => undefined,
-      openQueue: () => EMPTY_QUEUE,
-      clock: createSystemClock(),
-      randomness: createSeededRandomness(1),
-      signal: new AbortController().signal,
-    });
-    const last = said.out.trimEnd().split('\n').at(-1) ?? '{}';
-    return { code, json: JSON.parse(last) as Record<string, unknown>, err: said.err };
-  };
+  const run = programOver({ east: store });
   /** What the rows of each table say now, as the store has them. */
   const read = async () => {
     const values = async (table: string) => {
@@ -98,6 +76,34 @@ async function setUp(more: (orders: RegionOpenTable) => Promise<unknown> = async
     return { orders: await values('orders'), bills: await values('bills') };
   };
   return { run, store, read, times: { beforePipe } };
+}
+
+/** The program, beside the stores of regions by their names. */
+function programOver(stores: Readonly<Record<string, TableStore>>) {
+  const regions = Object.keys(stores).map((name) => ({
+    name,
+    storage: name,
+    serviceBus: `${name}.servicebus.example`,
+  }));
+  return async (...args: readonly string[]) => {
+    const said = { out: '', err: '' };
+    const code = await runProgram(['--json', ...args], {
+      out: (line) => void (said.out += line),
+      err: (line) => void (said.err += line),
+      isTerminal: false,
+      environment: { TANDEM_REGIONS: JSON.stringify({ version: 1, regions }) },
+      folder: '/nowhere',
+      openStore: (name) => stores[name]!,
+      inspectQueue: async () => [],
+      readReadiness: async () => undefined,
+      openQueue: () => EMPTY_QUEUE,
+      clock: createSystemClock(),
+      randomness: createSeededRandomness(1),
+      signal: new AbortController().signal,
+    });
+    const last = said.out.trimEnd().split('\n').at(-1) ?? '{}';
+    return { code, json: JSON.parse(last) as Record<string, unknown>, err: said.err };
+  };
 }
 
 const EMPTY_QUEUE = {
@@ -386,5 +392,79 @@ describe('a table of clients in two regions', () => {
     const refused = await run(...restore, '--region', 'east', '--table', 'Rows');
     expect(refused.err).toContain('Name one table of clients');
     expect(west.region).toBe('west');
+  });
+});
+
+describe('a table that is not replicated', () => {
+  /** Two regions that each have rows of their own in it, one of them under the same keys in both. */
+  const setUpTwo = async () => {
+    const stores = { east: createMemoryTableStore(), west: createMemoryTableStore() };
+    const settings = {
+      'Customer.DataAccess': 'single-region',
+      'Messages.WireVersion': '4',
+    } as const;
+    for (const [name, store] of Object.entries(stores)) {
+      const region = await openRegion({
+        region: name,
+        store,
+        tables: {},
+        settings,
+        logger: createLogger({ service: 'cli', region: name, level: 'fatal' }),
+      });
+      await region.catalogue.create('Orders', { replicate: 'none' });
+      const orders = region.openTable('Orders');
+      await orders.put(KEY, item(`pump of ${name}`));
+      await orders.put({ ...KEY, rowKey: name }, item(`valve of ${name}`));
+      await region.stop();
+      await seedConfiguration({ store, definitions: tandemSettings, values: settings });
+    }
+    const read = async (store: TableStore): Promise<readonly string[]> => {
+      const range = { table: 'LocalRows', partitions: { from: '00', before: 'g' }, limit: 99 };
+      const { rows } = await store.query({ ...range, rowsBefore: '~' });
+      return rows.map(({ properties }) => String(properties.get('item')?.value)).toSorted();
+    };
+    const readBoth = async () => ({
+      east: await read(stores.east),
+      west: await read(stores.west),
+    });
+    return { stores, readBoth, run: programOver(stores) };
+  };
+  const own = (name: string) => [`pump of ${name}`, `valve of ${name}`];
+  const apart = { east: own('east'), west: own('west') };
+
+  test.each([
+    ['verify', ['--table', 'Orders']],
+    ['repair', ['--table', 'Orders', '--apply']],
+    ['rebuild-region', ['west', '--table', 'Orders', '--apply']],
+    ['at-risk', ['--region', 'east', '--table', 'Orders']],
+    ['replay', ['--from', 'east', '--into', 'west', '--in-place', '--of', 'Orders', '--apply']],
+  ])('is neither compared nor carried by %s, which says so', async (name, args) => {
+    const { run, readBoth } = await setUpTwo();
+    const done = await run(name, ...args);
+    expect(done).toMatchObject({
+      code: EXIT.usage,
+      json: { error: { message: expect.stringContaining('Orders is not replicated') } },
+    });
+    expect(await readBoth()).toEqual(apart);
+  });
+
+  test('is replayed in its own region alone', async () => {
+    const { run, stores, readBoth } = await setUpTwo();
+    await emptyTable(stores.east, 'LocalRows');
+    expect(await readBoth()).toEqual({ ...apart, east: [] });
+    const args = ['--from', 'east', '--in-place', '--of', 'Orders', '--apply'];
+    expect(await run('replay', ...args)).toMatchObject({ code: EXIT.ok });
+    expect(await readBoth()).toEqual(apart);
+  });
+
+  test('forgets a row in every region, each of which has another one under its keys', async () => {
+    const { run, readBoth } = await setUpTwo();
+    const done = await run('forget', ...ROW, '--wait', '1s', '--apply');
+    expect(done).toMatchObject({ code: EXIT.ok, json: { applied: true, left: 0 } });
+    expect(JSON.stringify(await readBoth())).not.toContain('pump');
+    const { json } = await run('history', ...ROW);
+    expect(JSON.stringify(json)).not.toContain('pump');
+    const beside = await run('history', ...ROW.slice(0, -1), 'west');
+    expect(JSON.stringify(beside.json)).toContain('valve of west');
   });
 });

@@ -1,4 +1,4 @@
-import type { QueueViewer } from '@tandem/core';
+import { isReplicated, type QueueViewer } from '@tandem/core';
 import { findAllTraces, forgetEntity } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { NotFoundError } from '../exit-codes.ts';
@@ -61,13 +61,25 @@ async function forget(session: Session, options: ForgetCommand, id: string): Pro
     openTable: () => openForgetting(region, kind, io),
   }));
   const { clock, signal } = io;
-  const wanted = { regions, entityId: id, clock, signal, waitMs: options.wait };
-  const before = await findAllTraces(wanted);
+  const wanted = { entityId: id, clock, signal, waitMs: options.wait };
+  // What is not replicated is in each region another row, whose deletion no other region is to get.
+  const apart = isReplicated(kind.name) ? [regions] : regions.map((region) => [region]);
+  const before = await inTurn(apart, (some) => findAllTraces({ ...wanted, regions: some }));
   const isKnown = before.some((one) => one.isKnown || countTraces(one) > 0 || one.unreadable > 0);
   if (!isKnown) throw new NotFoundError(`No region has ever heard of ${name}.`);
   if (!options.apply)
     return describeForget({ name, json: rowJson(session, id) }, before, 'planned');
-  return session.alone(opened, async () =>
-    describeForget({ name, json: rowJson(session, id) }, await forgetEntity(wanted), 'applied'),
-  );
+  return session.alone(opened, async () => {
+    const left = await inTurn(apart, (some) => forgetEntity({ ...wanted, regions: some }));
+    return describeForget({ name, json: rowJson(session, id) }, left, 'applied');
+  });
+}
+
+async function inTurn<T, R>(
+  parts: readonly T[],
+  work: (part: T) => Promise<readonly R[]>,
+): Promise<readonly R[]> {
+  const results: R[] = [];
+  for (const part of parts) results.push(...(await work(part)));
+  return results;
 }

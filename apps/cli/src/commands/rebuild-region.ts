@@ -20,7 +20,7 @@ import type { Cli, Outcome } from '../act.ts';
 import { UsageError } from '../exit-codes.ts';
 import type { Inventory, InventoryRegion } from '../inventory/inventory.ts';
 import { type RecheckOptions, withRechecks } from '../option-values.ts';
-import { KINDS, withClientTable } from '../regions/choose-kind.ts';
+import { KINDS, requireReplicated, withClientTable } from '../regions/choose-kind.ts';
 import { requirePeersKnow } from '../regions/read-peer-names.ts';
 import {
   type CliRegion,
@@ -107,6 +107,10 @@ async function run(
       `A region is filled whole, or one table of clients of it: ${options.table} is neither.`,
     );
   }
+  requireReplicated(
+    session,
+    `What ${name} had of it is in its archive alone: tandem replay --from ${name} --in-place --of <table>.`,
+  );
   const { regions } = await session.inventory();
   await session.entry(name);
   const without = options.without ?? [];

@@ -9,7 +9,7 @@ import {
 import type { Cli, Outcome } from '../act.ts';
 import { exitCodeOfProof } from '../exit-codes.ts';
 import { withRechecks } from '../option-values.ts';
-import { withClientTable } from '../regions/choose-kind.ts';
+import { requireReplicated, withClientTable } from '../regions/choose-kind.ts';
 import { proveEqual, type VerifyChoice } from '../regions/prove-equal.ts';
 import type { CliRegion } from '../regions/region.ts';
 import { readTombstoneAgeMs } from '../regions/region.ts';
@@ -48,6 +48,7 @@ export function addRepair({ program, act }: Cli): void {
     .option('--include-old', 'also what may have been deleted long ago', false)
     .option('--bucket <bucket>', 'only this bucket, 00 to ff');
   act<RepairOptions>(withClientTable(withRechecks(command)), async (session, options) => {
+    requireReplicated(session, 'They are not to be joined.');
     const regions = await session.open();
     const tombstoneAgeMs = await readTombstoneAgeMs(regions);
     const find = async (): Promise<Found> => {

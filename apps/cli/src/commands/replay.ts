@@ -2,6 +2,7 @@ import {
   countReplay,
   type DamagedArchiveRow,
   findArchiveStart,
+  isReplicated,
   planReplay,
   type ReplayMode,
   type ReplayPlan,
@@ -13,7 +14,13 @@ import { replayIntoTable, restoreEntities } from '@tandem/storage';
 import type { Cli, Outcome } from '../act.ts';
 import { NotFoundError, UsageError } from '../exit-codes.ts';
 import { pointInTime } from '../option-values.ts';
-import { idPrefixOf, readRowId, refuseCatalogue, withRow } from '../regions/choose-kind.ts';
+import {
+  idPrefixOf,
+  readRowId,
+  refuseCatalogue,
+  requireReplicated,
+  withRow,
+} from '../regions/choose-kind.ts';
 import { openPeers, openRestoring, requireNamed } from '../regions/open-writer.ts';
 import { type CliRegion, chooseBuckets, readTombstoneAgeMs } from '../regions/region.ts';
 import { requireConfirmation } from '../regions/require-confirmation.ts';
@@ -60,10 +67,13 @@ export function addReplay({ program, act }: Cli): void {
 }
 
 async function replay(session: Session, options: ReplayOptions): Promise<Outcome> {
+  const { from, into = from } = options;
+  if (into !== from) requireReplicated(session, `None of ${from} go into ${into}.`);
   const source = await session.openOne(options.from);
   const target = options.into === undefined ? source : await session.openOne(options.into);
   const buckets = bucketsOf(session, options, { source, target });
-  const given = isJoin(options) ? await openPeers(session, target) : { peers: [], outOfReach: [] };
+  const isSpread = isJoin(options) && isReplicated(session.kind.name);
+  const given = isSpread ? await openPeers(session, target) : { peers: [], outOfReach: [] };
   await refuseBeforeArchive(source, options);
   const job: ReplayJob = { session, options, source, target, buckets, ...given, damaged: [] };
   if (!options.apply || options.entity !== undefined) {
@@ -254,7 +264,9 @@ async function applyInPlace(job: ReplayJob): Promise<Outcome> {
     session.progress.end();
     const { deleted } = countReplay(changes);
     if (deleted > 0) {
-      const what = `delete ${deleted} of ${session.table?.name ?? session.kind.name} in ${target.name}, which every region follows`;
+      const { kind, table } = session;
+      const follows = isReplicated(kind.name) ? ', which every region follows' : '';
+      const what = `delete ${deleted} of ${table?.name ?? kind.name} in ${target.name}${follows}`;
       await requireConfirmation(session, { region: target.name, what, given: options.confirm });
     }
     const { leftAlone, ...counts } = await restoreEntities(changes, {

@@ -4,10 +4,9 @@ import {
   catalogKind,
   currentTable,
   formatGeneration,
-  localRowsKind,
   type OpenKind,
   rowsIdOf,
-  rowsKind,
+  rowsKindOf,
   type TableGeneration,
   tableKeyOf,
   UNREADABLE,
@@ -154,7 +153,7 @@ async function openOurs(session: Session, regionName: string, name: string): Pro
         `status ${table.name}.`,
     );
   }
-  const kind = table.replicate === 'none' ? localRowsKind : rowsKind;
+  const kind = rowsKindOf(table);
   const region = await session.of(kind).openOne(regionName);
   return { region, kind, table, tableId: rowsIdOf(table) };
 }

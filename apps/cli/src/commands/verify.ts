@@ -2,7 +2,7 @@ import { TransientError, type VerifyReport } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
 import { exitCodeOfProof } from '../exit-codes.ts';
 import { duration, withRechecks } from '../option-values.ts';
-import { withClientTable } from '../regions/choose-kind.ts';
+import { requireReplicated, withClientTable } from '../regions/choose-kind.ts';
 import { proveEqual, type VerifyChoice } from '../regions/prove-equal.ts';
 import type { CliRegion } from '../regions/region.ts';
 import {
@@ -30,6 +30,7 @@ export function addVerify({ program, act }: Cli): void {
       duration(1),
     );
   act<VerifyOptions>(withClientTable(withRechecks(command)), async (session, options) => {
+    requireReplicated(session, 'There is nothing to compare.');
     const regions = await session.open();
     if (options.every === undefined) return verifyOnce(session, regions, options);
     return verifyForEver(session, regions, { ...options, every: options.every });

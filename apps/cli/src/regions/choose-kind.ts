@@ -4,6 +4,7 @@ import {
   decodeOpenId,
   type EntityKind,
   encodeOpenId,
+  isReplicated,
   type MergePolicy,
   openPartitionPrefix,
   rowsKind,
@@ -172,6 +173,17 @@ export function rowJson(
   const key = table && decodeOpenId(entityId);
   if (key === undefined) return { id: entityId };
   return { id: entityId, partitionKey: key.partitionKey, rowKey: key.rowKey };
+}
+
+/**
+ * Throws `UsageError` for a table whose rows do not leave their region: no other region is to be compared with it, or given
+ * any of them. `so` says what follows for the command.
+ */
+export function requireReplicated({ kind, table }: AboutKind, so: string): void {
+  if (isReplicated(kind.name)) return;
+  throw new UsageError(
+    `${table?.name ?? kind.name} is not replicated: each region has rows of its own. ${so}`,
+  );
 }
 
 /**

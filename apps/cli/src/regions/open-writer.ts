@@ -2,7 +2,7 @@ import {
   catalogKind,
   createHybridClock,
   type EntityKind,
-  localRowsKind,
+  isReplicated,
   type MergePolicy,
   type TableGeneration,
   TerminalError,
@@ -140,7 +140,7 @@ async function readOptions(
     randomness,
     bucketCount,
     wireVersion: await readWireVersion(region),
-    peers: kind.name === localRowsKind.name ? [] : await findPeers(region, clock),
+    peers: isReplicated(kind.name) ? await findPeers(region, clock) : [],
     onCommitted: () => undefined,
   };
 }

@@ -206,6 +206,16 @@ export const rowsKind: OpenKind = openKindOf('Rows');
 /** Holds the rows of those tables that are not replicated. */
 export const localRowsKind: OpenKind = openKindOf('LocalRows');
 
+/** Tells whether what is written of a kind leaves its region. */
+export function isReplicated(entityKind: string): boolean {
+  return entityKind !== localRowsKind.name;
+}
+
+/** Returns those of a region's peers that it exchanges a kind with: none for what is not replicated. */
+export function peersOfKind(entityKind: string, peers: readonly string[]): readonly string[] {
+  return isReplicated(entityKind) ? peers : [];
+}
+
 function checkKindName(name: string): void {
   if (typeof name !== 'string' || !KIND_NAME.test(name)) {
     throw invalid(name, 'a name has 3 to 30 letters and digits, a letter first', {});

@@ -4,6 +4,7 @@ import {
   type Clock,
   type EntityKind,
   entityBucketOf,
+  peersOfKind,
   type TableStore,
   type VersionVector,
 } from '@tandem/core';
@@ -85,7 +86,8 @@ export interface ConsistencyParts {
 
 /** Opens what is asked of the rows of one kind, of a gate and of receipts of their own. */
 export function openConsistency(kind: EntityKind, parts: ConsistencyParts): ConsistencyOptions {
-  const { region, peers, store, tables, opened, acknowledgements, clock, stopping } = parts;
+  const { region, store, tables, opened, acknowledgements, clock, stopping } = parts;
+  const peers = peersOfKind(kind.name, parts.peers);
   const { configuration, settings } = opened;
   const { driftMsMax } = settings;
   const bucketCount = bucketCountOf(kind.name, settings);

@@ -13,8 +13,8 @@ import {
   createReplicator,
   type EntityKind,
   finishAtOnce,
+  isReplicated,
   type Lease,
-  localRowsKind,
   type PeerLink,
   type Randomness,
   type Relay,
@@ -240,8 +240,7 @@ function createRegionApplier(options: RegionApplierOptions): Applier {
   const { region, writer, clock, tables, settings, activity } = options;
   const { conflicts } = tables;
   // What is not replicated comes from nobody.
-  const replicas = new Map(tables.replicas);
-  replicas.delete(localRowsKind.name);
+  const replicas = new Map([...tables.replicas].filter(([entityKind]) => isReplicated(entityKind)));
   const { driftMsMax, tombstoneAgeMs } = settings;
   const { onConflict, onDrift } = activity;
   const nowMs = (): number => clock.nowMs();

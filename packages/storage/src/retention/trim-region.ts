@@ -9,6 +9,7 @@ import {
   keepsOf,
   latestHorizon,
   type PeerProgress,
+  peersOfKind,
   RECOVERY_LEASE_MS,
   type ReplicationStatus,
   retentionHorizonMs,
@@ -47,7 +48,7 @@ export interface TrimRegionOptions {
   readonly bucketCountOf: (entityKind: string) => number;
   readonly clock: Clock;
   readonly status: Pick<ReplicationStatus, 'read'>;
-  /** All of them have to have what is trimmed. */
+  /** All of them have to have what is trimmed of a kind that they get. */
   readonly peers: readonly string[];
   readonly settings: RetentionSettings;
   /** Between two transactions, in milliseconds; 50 by default. */
@@ -83,11 +84,12 @@ interface Known {
  * and repeated.
  */
 export async function trimRegion(options: TrimRegionOptions): Promise<readonly TrimmedKind[]> {
-  const { kinds, clock, peers, settings, signal } = options;
+  const { kinds, clock, settings, signal } = options;
   const trimmed: TrimmedKind[] = [];
   for (const kind of kinds) {
     if (signal?.aborted === true) break;
     const nowMs = clock.nowMs();
+    const peers = peersOfKind(kind.name, options.peers);
     const progress = peers.length === 0 ? undefined : await options.status.read();
     const believed = believedPeers(progress, { nowMs, driftMsMax: settings.driftMsMax });
     const known: Known = {

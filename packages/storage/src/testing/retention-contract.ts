@@ -10,6 +10,8 @@ import {
   encodeOpenId,
   entityBucketOf,
   formatStamp,
+  localRowsKind,
+  type OpenKind,
   openTableId,
   rowsKind,
   type TableSettings,
@@ -186,12 +188,16 @@ function rowOf(table: string, rowKey: string): string {
 }
 
 function openSetAt(afterMs: number, ...entityIds: readonly string[]): ChangeSet {
+  return setOfRows(rowsKind, afterMs, entityIds);
+}
+
+function setOfRows(kind: OpenKind, afterMs: number, entityIds: readonly string[]): ChangeSet {
   const { stamp, changes } = setAt(afterMs, 'any');
   const [first] = changes;
   if (first === undefined) throw new Error('A set has a change.');
-  const bucket = entityBucketOf(rowsKind, entityIds[0] ?? '', BUCKETS);
+  const bucket = entityBucketOf(kind, entityIds[0] ?? '', BUCKETS);
   const all = entityIds.map((entityId) => ({ ...first, entityId }));
-  return { entityKind: ROWS, bucket, stamp, changes: all };
+  return { entityKind: kind.name, bucket, stamp, changes: all };
 }
 
 function deletedAt(afterMs: number, entityId: string): ChangeSet {
@@ -357,6 +363,31 @@ export function describeTableRetention(name: string, openStore: () => Promise<Ta
         kindMs: START_MS + 3.5 * DAY_MS,
         tables: new Map([[ORDERS.slice(0, 8), START_MS + 3 * DAY_MS]]),
       });
+    });
+
+    test('waits for no peer with what is not replicated, however long none was heard', async () => {
+      const { store, clock, archive } = await setUp({});
+      await store.createTable(localRowsKind.name);
+      const kinds = [rowsKind, localRowsKind];
+      for (const kind of kinds) {
+        const sets = [1, 2, 3].map((days) => setOfRows(kind, days * DAY_MS, [ORDERS]));
+        await archive.append(sets.map((set) => ({ set, encoded: encodeChangeSet(set) })));
+      }
+      await clock.advance(7 * DAY_MS);
+      const trimmed = await trimRegion({
+        store,
+        kinds,
+        bucketCountOf: () => BUCKETS,
+        clock,
+        status: { read: async () => undefined },
+        peers: ['west'],
+        settings: RETENTION,
+        paceMs: 0,
+      });
+      expect(trimmed).toMatchObject([
+        { entityKind: ROWS, horizonMs: undefined, rows: 0 },
+        { entityKind: localRowsKind.name, rows: 2 },
+      ]);
     });
 
     test('takes the oldest conflicts where they are more than the size that is kept', async () => {

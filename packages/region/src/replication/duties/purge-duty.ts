@@ -3,7 +3,7 @@ import {
   catalogKind,
   createHybridClock,
   type EntityKind,
-  localRowsKind,
+  peersOfKind,
   type Randomness,
   type ReplicationStatus,
   type TableStore,
@@ -112,7 +112,10 @@ export function writerOf(
     randomness,
     bucketCount: bucketCountOf(entityKind, settings),
     wireVersion: settings.wireVersion,
-    peers: entityKind === localRowsKind.name ? [] : settings.peers.map((peer) => peer.region),
+    peers: peersOfKind(
+      entityKind,
+      settings.peers.map((peer) => peer.region),
+    ),
     onCommitted: () => undefined,
   };
 }

@@ -2,8 +2,8 @@ import {
   AppError,
   type ChangeReceiver,
   type Clock,
+  isReplicated,
   type Lease,
-  localRowsKind,
   type Outbox,
   type Relay,
   type Replicator,
@@ -174,9 +174,7 @@ const LOCAL_INTERVAL_MS = 30_000;
 export function createBusyOutboxes(options: BusyOutboxesOptions): () => Promise<readonly Outbox[]> {
   const { store, clock, outboxes } = options;
   const ofOwner = [...outboxes.values()].filter(({ entityKind }) => !isOwnKind(entityKind));
-  const replicated = [...outboxes.values()].filter(
-    ({ entityKind }) => entityKind !== localRowsKind.name,
-  );
+  const replicated = [...outboxes.values()].filter(({ entityKind }) => isReplicated(entityKind));
   let isUsed = false;
   let localSweptMs = Number.NEGATIVE_INFINITY;
   return async () => {

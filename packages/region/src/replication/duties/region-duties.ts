@@ -3,6 +3,7 @@ import {
   type Clock,
   catalogKind,
   hidingTableIds,
+  isReplicated,
   type Lease,
   type Randomness,
   type ReplicationStatus,
@@ -60,10 +61,11 @@ export function createConfigurationDuty(options: ConfigurationDutyOptions): Duty
   };
 }
 
-/** What the horizons of tables with an age of their own are made of. */
-interface Passed {
+/** Until when the tombstones of a kind go. */
+interface TombstoneTurn {
+  readonly horizonMs: number;
+  /** What the horizons of tables with an age of their own are made of: one for each peer that has the kind. */
   readonly passedMs: readonly (number | undefined)[];
-  readonly signal: AbortSignal;
 }
 
 interface TombstoneDutyOptions {
@@ -76,15 +78,18 @@ interface TombstoneDutyOptions {
   readonly lease: Lease;
   /** What the apply loop refuses by: not to be changed while the process runs. */
   readonly ageMs: number;
-  /** Deletes the tombstones stamped before the horizon; resolves with how many. */
-  readonly collect: (horizonMs: number, passed: Passed) => Promise<number>;
+  /** Deletes the tombstones of each kind that has a turn, by its horizon; resolves with how many. */
+  readonly collect: (
+    turnOf: (entityKind: string) => TombstoneTurn | undefined,
+    signal: AbortSignal,
+  ) => Promise<number>;
 }
 
 const COLLECT_INTERVAL_MS = 3_600_000;
 /** Shorter than the interval at its shortest, so that whoever held it last can take it again. */
 const LEASE_MS = COLLECT_INTERVAL_MS / 2;
 
-/** Deletes what has been deleted for long enough, and only while no peer is behind. */
+/** Deletes what has been deleted for long enough, and what peers have only while none of them is behind. */
 export function createTombstoneDuty(options: TombstoneDutyOptions): Duty {
   const { clock, logger, status, peers } = options;
   return {
@@ -101,20 +106,28 @@ export function createTombstoneDuty(options: TombstoneDutyOptions): Duty {
       const passedMs = peers.map(
         (name) => progress?.peers.find(({ peer }) => peer === name)?.passedMs,
       );
-      const horizonMs = tombstoneHorizonMs({
-        nowMs: clock.nowMs(),
-        ageMs: options.ageMs,
-        passedMs,
-      });
-      if (horizonMs === undefined) {
+      const takeTurn = (of: readonly (number | undefined)[]): TombstoneTurn | undefined => {
+        const horizonMs = tombstoneHorizonMs({
+          nowMs: clock.nowMs(),
+          ageMs: options.ageMs,
+          passedMs: of,
+        });
+        return horizonMs === undefined ? undefined : { horizonMs, passedMs: of };
+      };
+      const replicated = takeTurn(passedMs);
+      const local = takeTurn([]);
+      if (replicated === undefined) {
         const unheard = peers.filter((_, index) => passedMs[index] === undefined);
         logger.info(
           { event: 'tombstones-kept', peers: unheard },
-          'No tombstone is collected before every peer was heard.',
+          'No tombstone of what is replicated is collected before every peer was heard.',
         );
-        return;
       }
-      const collected = await options.collect(horizonMs, { passedMs, signal });
+      const collected = await options.collect(
+        (entityKind) => (isReplicated(entityKind) ? replicated : local),
+        signal,
+      );
+      const { horizonMs } = replicated ?? {};
       logger.info(
         { event: 'tombstones-collected', collected, horizonMs },
         'Old tombstones were collected.',
@@ -176,25 +189,20 @@ export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty 
     peers: settings.peers.map(({ region }) => region),
     lease: tombstoneLease,
     ageMs: tombstoneAgeMs,
-    async collect(horizonMs, { passedMs, signal }) {
+    async collect(turnOf, signal) {
       let collected = 0;
       let rows = 0;
-      const turn = await purge?.(signal);
-      const isPurged = turn !== undefined && turn.purged.length > 0 ? turn.isPurged : undefined;
+      const purging = await purge?.(signal);
+      const isPurged =
+        purging !== undefined && purging.purged.length > 0 ? purging.isPurged : undefined;
       const { driftMsMax } = settings;
       const hasCatalogue = kinds.includes(catalogKind);
       // What is adopted from now on has no tombstone that is old enough.
       const hiding = hasCatalogue ? await readHiding(options) : undefined;
       for (const kind of kinds) {
-        const own = {
-          store,
-          entityKind: kind.name,
-          clock,
-          horizonMs,
-          driftMsMax,
-          passedMs,
-          signal,
-        };
+        const turn = turnOf(kind.name);
+        if (turn === undefined) continue;
+        const own = { store, entityKind: kind.name, clock, driftMsMax, signal, ...turn };
         const tables =
           kind.form === 'open' && hasCatalogue ? await takeTombstoneTurn(own) : NO_TABLES;
         if (tables === undefined) continue;
@@ -202,7 +210,7 @@ export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty 
           store,
           kind,
           bucketCount: bucketCountOf(kind.name, settings),
-          horizonMs,
+          horizonMs: turn.horizonMs,
           tables,
           hiding,
           signal,
@@ -218,7 +226,7 @@ export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty 
       }
       if (rows > 0) {
         activity.notePurged(rows);
-        const tables = turn?.purged.map(({ name }) => name) ?? [];
+        const tables = purging?.purged.map(({ name }) => name) ?? [];
         logger.info({ event: 'tables-purged', rows, tables }, 'Rows of deleted tables are gone.');
       }
       return collected;

@@ -1,8 +1,17 @@
-import type { Lease, PeerProgress } from '@tandem/core';
-import { createSeededRandomness, createVirtualClock } from '@tandem/core/memory';
+import { type Lease, localRowsKind, type PeerProgress, rowsKind } from '@tandem/core';
+import {
+  createMemoryTableStore,
+  createSeededRandomness,
+  createVirtualClock,
+} from '@tandem/core/memory';
+import { createTableLease } from '@tandem/storage';
 import { describe, expect, test } from 'vitest';
+import { prepareRegion } from '../../prepare-region.ts';
+import { createRegionTables } from '../../region-tables.ts';
+import { createWorld, drive, regionOf } from '../../testing/memory-world.ts';
 import { recordLog } from '../../testing/record-log.ts';
-import { createTombstoneDuty } from './region-duties.ts';
+import { createActivity } from '../activity.ts';
+import { createRegionTombstoneDuty, createTombstoneDuty } from './region-duties.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 const AGE_MS = 1_000_000;
@@ -16,6 +25,7 @@ interface Setting {
 
 function setUp({ peers = ['west'], progress = [], holdsLease = true }: Setting) {
   const horizons: number[] = [];
+  const local: number[] = [];
   const log = recordLog();
   const leasesMs: number[] = [];
   const lease: Lease = {
@@ -44,9 +54,22 @@ function setUp({ peers = ['west'], progress = [], holdsLease = true }: Setting) 
         };
       },
     },
-    collect: async (horizonMs) => horizons.push(horizonMs) + 2,
+    collect: async (turnOf) => {
+      for (const [kind, into] of [[rowsKind, horizons] as const, [localRowsKind, local] as const]) {
+        const turn = turnOf(kind.name);
+        if (turn !== undefined) into.push(turn.horizonMs);
+      }
+      return horizons.length + 2;
+    },
   });
-  return { duty, log, horizons, leasesMs, turn: () => duty.turn(new AbortController().signal) };
+  return {
+    duty,
+    log,
+    horizons,
+    local,
+    leasesMs,
+    turn: () => duty.turn(new AbortController().signal),
+  };
 }
 
 const heard = (peer: string, passedMs: number | undefined): PeerProgress => ({
@@ -87,6 +110,15 @@ describe('collecting tombstones', () => {
     },
   );
 
+  test.each([
+    ['no peer was heard', []],
+    ['a peer is behind', [heard('west', 0)]],
+  ])('age alone decides of what is not replicated, also while %s', async (_, progress) => {
+    const { local, turn } = setUp({ progress });
+    await turn();
+    expect(local).toEqual([NOW_MS - AGE_MS]);
+  });
+
   test('age alone decides where there are no peers', async () => {
     const { horizons, turn } = setUp({ peers: [] });
     await turn();
@@ -111,5 +143,63 @@ describe('collecting tombstones', () => {
     await turn();
     expect(leasesMs).toHaveLength(1);
     expect(leasesMs[0]).toBeLessThan(duty.intervalMs() * 0.8);
+  });
+});
+
+describe('the tombstones of a region', () => {
+  test('I4: go where rows are not replicated, and stay where a peer may not have them yet', async () => {
+    const world = createWorld();
+    const { clock } = world;
+    const store = createMemoryTableStore();
+    const { region } = regionOf(world, { region: 'east', peer: 'west', store, replicate: false });
+    await drive(world, region.open());
+    const key = { partitionKey: 'ada', rowKey: '001' };
+    for (const replicate of ['all', 'none'] as const) {
+      const table = `Of${replicate}`;
+      await drive(world, region.catalogue.create(table, { replicate }));
+      await drive(world, region.openTable(table).put(key, new Map()));
+      await drive(world, region.openTable(table).remove(key));
+    }
+    await drive(world, region.stop());
+    const kinds = [rowsKind, localRowsKind];
+    const opened = await prepareRegion({
+      region: 'east',
+      store,
+      kinds,
+      clock,
+      environment: {
+        SERVICE_BUS_CONNECTION: 'east.servicebus.example',
+        REDUNDANCY_SERVICE_BUS_CONNECTION: 'west.servicebus.example',
+        PEER_REGION: 'west',
+      },
+      refreshMs: 1,
+      onRefreshFailed: () => undefined,
+    });
+    const { settings } = opened;
+    await clock.advance(settings.tombstoneAgeMs + 60_000);
+    const { logger, ...log } = recordLog();
+    const tables = createRegionTables({ store, kinds, ...settings });
+    const duty = createRegionTombstoneDuty({
+      region: 'east',
+      clock,
+      randomness: createSeededRandomness(1),
+      logger,
+      store,
+      kinds,
+      opened,
+      settings,
+      tables,
+      status: tables.status,
+      tombstoneLease: createTableLease({ store, clock, name: 'tombstones', holder: 'test' }),
+      activity: createActivity({ logger, clock }),
+    });
+    const left = async (table: string): Promise<number> => {
+      const range = { table, partitions: { from: '00', before: 'g' }, rowsBefore: '~', limit: 9 };
+      return (await store.query(range)).rows.length;
+    };
+    expect([await left('Rows'), await left('LocalRows')]).toEqual([1, 1]);
+    await duty.turn(new AbortController().signal);
+    expect([await left('Rows'), await left('LocalRows')]).toEqual([1, 0]);
+    expect(log.of('tombstones-kept')).toMatchObject([{ peers: ['west'] }]);
   });
 });
