@@ -154,7 +154,7 @@ describe('tandem canary', () => {
       'a host that leads readers to another region',
       ({ method, region }) =>
         method === 'GET' && region === 'west' ? { region: 'east' } : undefined,
-      'not within 1s: east answers',
+      'not within 1s: east answers in its place',
     ],
     [
       'a region that stays behind',
@@ -162,7 +162,7 @@ describe('tandem canary', () => {
         method === 'GET' && region === 'east'
           ? { status: 503, body: 'version-not-reached' }
           : undefined,
-      'not within 1s: east answers refused',
+      'not within 1s: east has not reached the version',
     ],
     [
       'a region that claims the version and shows less',

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { DrillClient } from '@tandem/core';
+import { assertNever, type DrillAnswer, type DrillClient } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
 import { createHttpDrillClient, tokenIn } from '../drill/drill-over-http.ts';
 import { EXIT, UsageError } from '../exit-codes.ts';
@@ -156,13 +156,28 @@ async function follow(session: Session, options: FollowOptions): Promise<readonl
         return { writer: writer.name, reader: reader.name, seenMs: passedMs, problem };
       }
       if (nowMs - startedMs >= within) {
-        const told = answer.kind === 'failed' ? why : `${answer.region} answers ${answer.kind}`;
-        return unseen(`not within ${durationText(within)}: ${told}`, reader.name);
+        return unseen(
+          `not within ${durationText(within)}: ${describeAnswer(answer, why)}`,
+          reader.name,
+        );
       }
       await clock.sleep(AGAIN_MS, signal);
     }
   };
   return Promise.all(places.map(look));
+}
+
+function describeAnswer(answer: DrillAnswer, why: string): string {
+  switch (answer.kind) {
+    case 'answered':
+      return `${answer.region} answers in its place`;
+    case 'refused':
+      return `${answer.region} has not reached the version`;
+    case 'failed':
+      return why;
+    default:
+      return assertNever(answer);
+  }
 }
 
 /** Returns the same for the same place and region, so that there are never more customers of canaries than these. */

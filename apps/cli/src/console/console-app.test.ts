@@ -16,6 +16,22 @@ describe('who has not entered', () => {
     expect(body).not.toContain('east');
   });
 
+  test.each([
+    ['/%zz', 400],
+    ['/nowhere', 404],
+  ])('is told on a page that there is no %s', async (url, status) => {
+    const { app } = await openConsole();
+    const { statusCode, headers, body } = await app.inject({ url, headers: HOST });
+    expect({ statusCode, type: headers['content-type'] }).toEqual({
+      statusCode: status,
+      type: 'text/html; charset=utf-8',
+    });
+    expect(headers['content-security-policy']).toContain("frame-ancestors 'none'");
+    expect(body).toContain('<h1>There is no such page</h1>');
+    const foreign = await app.inject({ url, headers: { host: 'evil.example' } });
+    expect(foreign.statusCode).toBe(403);
+  });
+
   test('is told no figures', async () => {
     const { app } = await openConsole();
     expect((await app.inject({ url: '/plots.json', headers: HOST })).statusCode).toBe(401);

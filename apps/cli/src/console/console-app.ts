@@ -142,26 +142,32 @@ function whyOf(verdict: ReturnType<JudgeRequest>): string | undefined {
 export function createConsoleApp(options: ConsoleAppOptions): FastifyInstance {
   const { access, onFault, clock } = options;
   const judge = createHostJudge(access);
+  /** Sets what every answer has, and answers a request that is not looked at. Returns whether it was answered. */
+  const greet = ({ method, raw }: FastifyRequest, reply: FastifyReply): boolean => {
+    reply.headers(HEADERS);
+    if (access.kind === 'sign-in') reply.header('strict-transport-security', TRANSPORT);
+    const { url: target = '/', rawHeaders } = raw;
+    const why = judge({ method, target, rawHeaders });
+    if (why !== undefined) reply.code(403).type('text/plain; charset=utf-8').send(`${why}\n`);
+    return why !== undefined;
+  };
   // What is asked for is nobody's business: no request is logged.
   const app = fastify({
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
     requestTimeout: REQUEST_TIMEOUT_MS,
     http: { requireHostHeader: false },
+    // An address that cannot be decoded reaches no hook and no page.
+    frameworkErrors: (_error, request, reply) => {
+      if (!greet(request, reply)) sendNoPage(reply, 400);
+    },
   });
   app.addContentTypeParser(
     'application/x-www-form-urlencoded',
     { parseAs: 'string' },
     (_request, body, done) => done(null, new URLSearchParams(String(body))),
   );
-  app.addHook('onRequest', async ({ method, raw }, reply) => {
-    reply.headers(HEADERS);
-    if (access.kind === 'sign-in') reply.header('strict-transport-security', TRANSPORT);
-    const { url: target = '/', rawHeaders } = raw;
-    const why = judge({ method, target, rawHeaders });
-    if (why === undefined) return undefined;
-    return reply.code(403).type('text/plain; charset=utf-8').send(`${why}\n`);
-  });
+  app.addHook('onRequest', async (request, reply) => (greet(request, reply) ? reply : undefined));
   app.setErrorHandler<FastifyError | UsageError>((error, _request, reply) => {
     const status =
       error instanceof UsageError
@@ -172,18 +178,20 @@ export function createConsoleApp(options: ConsoleAppOptions): FastifyInstance {
       status >= 500 ? 'The console met an error of its own; its terminal shows it.' : error.message;
     return sendNote(reply, status, { title: 'This did not work', text });
   });
-  app.setNotFoundHandler((_request, reply) =>
-    sendNote(reply, 404, {
-      title: 'There is no such page',
-      text: 'The address is mistyped, or of another version.',
-    }),
-  );
+  app.setNotFoundHandler((_request, reply) => sendNoPage(reply, 404));
   serveAssets(app);
   for (const path of PROBES) app.get(path, async () => ({ status: 'ok' }));
   serveEntrance(app, access);
   const routes = createRoutes(app, { access, clock });
   for (const add of PAGES) add(routes, options);
   return app;
+}
+
+function sendNoPage(reply: FastifyReply, status: number): FastifyReply {
+  return sendNote(reply, status, {
+    title: 'There is no such page',
+    text: 'The address is mistyped, or of another version.',
+  });
 }
 
 /** Sends a page to who may see it, or the browser on. */
