@@ -9,6 +9,7 @@ import {
   rowsKindOf,
   type TableGeneration,
   tableKeyOf,
+  UNREADABLE,
 } from '@tandem/core';
 import { readTables } from '@tandem/storage';
 import type { Command } from 'commander';
@@ -177,6 +178,11 @@ async function findClientTable(
   if (found === undefined) {
     const unread = silent.length === 0 ? '' : ` Without an answer: ${silent.join(', ')}.`;
     throw new UsageError(`No catalogue has a table "${name}".${unread}`);
+  }
+  if (found.replicate === UNREADABLE) {
+    throw new UsageError(
+      `A newer build wrote how table ${found.name} is kept, and where its rows are. Use its command.`,
+    );
   }
   return {
     kind: rowsKindOf(found),

@@ -153,6 +153,32 @@ describe('a table of the catalogue', () => {
     expect(await drive(world, east.openTable('Events').get(KEY))).toBeDefined();
   });
 
+  test('is not served, and not hidden by another, where a newer build wrote to which regions it goes', async () => {
+    const world = createWorld();
+    const store = createMemoryTableStore();
+    const east = regionOf(world, { region: 'east', peer: 'west', store }).region;
+    await drive(world, east.open());
+    await drive(world, east.catalogue.create('Events'));
+    const place = { table: catalogKind.name, partitionKey: '00' };
+    const row = (await store.get(place.table, place.partitionKey, 'events=7E0000'))!;
+    const properties = new Map([
+      ...row.properties,
+      ['replicate', { type: 'String', value: 'north,west' } as const],
+    ]);
+    const operations = [
+      { kind: 'replace', rowKey: row.rowKey, etag: row.etag, properties } as const,
+    ];
+    await store.commit({ ...place, operations });
+    await world.clock.advance(5_000);
+    const refused = { code: 'TABLE_UNAVAILABLE', message: expect.stringContaining('newer build') };
+    const events = east.openTable('Events');
+    await expect(drive(world, events.get(KEY))).rejects.toMatchObject(refused);
+    await expect(drive(world, events.put(KEY, text('pump')))).rejects.toMatchObject(refused);
+    expect(await drive(world, east.catalogue.create('Events'))).toMatchObject({ kind: 'exists' });
+    const range = { partitions: { from: '00', before: 'g' }, rowsBefore: '~', limit: 9 };
+    expect((await store.query({ table: 'Rows', ...range })).rows).toEqual([]);
+  });
+
   test('that is not replicated stays where it is, archived', async () => {
     const world = createWorld();
     const [store, other] = [createMemoryTableStore(), createMemoryTableStore()];

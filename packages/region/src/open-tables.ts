@@ -18,6 +18,7 @@ import {
   readable,
   rowsIdOf,
   rowsKind,
+  rowsKindOf,
   type TableGeneration,
   type TableSource,
   TerminalError,
@@ -89,14 +90,11 @@ export interface OpenSpace {
 export interface OpenTablesOptions extends Omit<BoundParts, 'space' | 'places'> {
   readonly catalogue: Pick<TableCatalogue, 'find' | 'findNow' | 'confirm'>;
   /** By where the rows of a table go. */
-  readonly spaces: Readonly<Record<TableGeneration['replicate'], OpenSpace>>;
+  readonly spaces: Readonly<Record<keyof typeof SPACE_KINDS, OpenSpace>>;
 }
 
 /** By where the rows of a table go. */
-export const SPACE_KINDS: Readonly<Record<TableGeneration['replicate'], OpenKind>> = {
-  all: rowsKind,
-  none: localRowsKind,
-};
+export const SPACE_KINDS = { all: rowsKind, none: localRowsKind };
 
 /** Bounds what waits in one process while tables are frozen. */
 const HELD_MAX = 500;
@@ -108,8 +106,12 @@ export function createOpenTables(options: OpenTablesOptions): OpenTables {
     countMax: HELD_MAX,
     perCallerMax: HELD_MAX,
   });
-  const bind = (found: FoundTable | undefined): FoundRegionTable | undefined =>
-    found && bindTable(found, { ...options, places, space: spaces[found.table.replicate] });
+  const bind = (found: FoundTable | undefined): FoundRegionTable | undefined => {
+    if (found === undefined) return undefined;
+    const { replicate } = found.table;
+    if (replicate === UNREADABLE) throw errorUnserved(found.table);
+    return bindTable(found, { ...options, places, space: spaces[replicate] });
+  };
   const find = async (name: string): Promise<FoundRegionTable | undefined> =>
     bind(await catalogue.find(name));
   return {
@@ -152,6 +154,13 @@ const RETRY_AFTER_MS = 1_000;
 
 /** Of a table whose rows lie elsewhere nothing is answered here: it would seem to be empty. */
 function errorUnserved({ name, source }: TableGeneration): TransientError {
+  if (source === UNREADABLE) {
+    return new TransientError(
+      'TABLE_UNAVAILABLE',
+      `A newer build wrote how table ${name} is kept, which this one cannot read. Upgrade this region.`,
+      { retryAfterMs: RETRY_AFTER_MS, details: { table: name } },
+    );
+  }
   const state = readable(source)?.state ?? 'unknown';
   return new TransientError(
     'TABLE_UNAVAILABLE',
@@ -276,7 +285,7 @@ function bindRows(
   };
   return {
     table,
-    kind: SPACE_KINDS[table.replicate],
+    kind: rowsKindOf(table),
     idOf,
     rows: {
       get: (key) => rows.get(key),
@@ -393,7 +402,7 @@ function bindForwarded(
   const { forwarding, write } = createForwarded(found, source, parts);
   return {
     table,
-    kind: SPACE_KINDS[table.replicate],
+    kind: rowsKindOf(table),
     idOf,
     rows: {
       // Both sides are read, as in the overlay: so it does not matter what became of the state meanwhile.

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { toAllFieldValues, toEntity } from '../entity-kind/entity-fields.ts';
+import { findEntityFault, toAllFieldValues, toEntity } from '../entity-kind/entity-fields.ts';
 import { type EntityState, isAlive, latestStamp } from '../state/entity-state.ts';
 import { mergeStates } from '../state/merge.ts';
 import { writeEntity } from '../state/write-entity.ts';
@@ -521,6 +521,46 @@ describe('I15: a record of a table that no region writes', () => {
       expect(decideCreate('Orders', {}, generations)).toMatchObject({ generation: 4 });
     },
   );
+});
+
+describe('a table of which a newer build wrote how it is kept', () => {
+  const readWith = (record: Partial<CatalogRecord>) => {
+    const entity = { ...nothing(), createdAt: '2026-01-01T00:00:00Z', ...record };
+    return readCatalogue([{ entityId: 'orders~0003', entity }]).get('orders') ?? [];
+  };
+
+  test.each<Partial<CatalogRecord>>([{ replicate: 'east,west' }, { policy: 'merge' }])(
+    'is there, and is kept as nobody knows: %j',
+    (record) => {
+      const generations = readWith(record);
+      expect(currentTable(generations)).toMatchObject({ source: 'unreadable' });
+      expect(decideCreate('Orders', {}, generations)).toMatchObject({ kind: 'exists' });
+    },
+  );
+
+  test('is not said to go to every region, nor restored as if it did', () => {
+    const [table] = readWith({ replicate: 'east,west' });
+    expect(table?.replicate).toBe('unreadable');
+    const asked = { replicate: 'all' } as const;
+    expect(() => decideCreate('Orders', asked, [table!])).toThrow(/"unreadable"/);
+    const deleted = { ...table!, deletedMs: 5 };
+    const when = { nowMs: 10, keepMs: 1_000 };
+    expect(() => decideRestore('Orders', [deleted], when)).toThrow(/newer build/);
+  });
+
+  test('comes here all the same: what a word of it means is not asked of what arrives', () => {
+    const [stamp, value] = [
+      formatStamp({ timeMs: 5, counter: 0, region: 'east', writer: 'w' }),
+      'east,west,north',
+    ];
+    const state: EntityState = {
+      fields: new Map([['replicate', { value: { type: 'String', value }, stamp }]]),
+      alive: stamp,
+      deleted: undefined,
+      vector: new Map([['east', stamp]]),
+    };
+    expect(findEntityFault(catalogKind, 'orders~0003', state)).toBeUndefined();
+  });
 });
 
 /** The fields of a record as a region reads them, each without a value. */

@@ -47,12 +47,16 @@ export interface TableGeneration {
   readonly key: string;
   readonly generation: number;
   readonly policy: MergePolicy;
-  readonly replicate: 'all' | 'none';
+  /** Unreadable where a newer build wrote to which regions it goes: then its source is too, and it is not served. */
+  readonly replicate: 'all' | 'none' | typeof UNREADABLE;
   readonly tombstoneAgeMs: number | undefined;
   readonly archiveKeepMs: number | undefined;
   readonly conflictsKeepMs: number | undefined;
   readonly acl: string | undefined;
-  /** Where its rows come from, or came from, where it was taken over; undefined for a table that was made here. */
+  /**
+   * Where its rows come from, or came from, where it was taken over; undefined for a table that was made here. Unreadable
+   * where anything is that its rows depend on.
+   */
   readonly source: ReadSource | undefined;
   /** The plain table that is kept equal to it; undefined where there is none. */
   readonly mirror: ReadMirror | undefined;
@@ -121,20 +125,36 @@ function unknownGeneration(key: string, generation: number): TableGeneration {
 function withCreation(known: TableGeneration, record: CatalogRecord | undefined): TableGeneration {
   const rowsOf = record && rowsOfCreation(known, record);
   if (record === undefined || rowsOf === undefined) return known;
+  const policy = wordIn(record.policy, POLICIES);
+  const replicate = wordIn(record.replicate, REPLICATES);
+  // Served at a guess its rows would merge otherwise than elsewhere, or be in regions that are not to have them.
+  const isReadable = policy !== undefined && replicate !== undefined;
   return {
     ...known,
     name: record.name?.toLowerCase() === known.key ? record.name : known.key,
-    policy: record.policy === 'field' ? 'field' : 'row',
-    replicate: record.replicate === 'none' ? 'none' : 'all',
+    policy: policy ?? 'row',
+    replicate: replicate ?? UNREADABLE,
     tombstoneAgeMs: toAgeMs(record.tombstoneAgeMs),
     archiveKeepMs: toNumber(record.archiveKeepMs),
     conflictsKeepMs: toNumber(record.conflictsKeepMs),
     acl: record.acl ?? undefined,
-    source: record.source === null ? undefined : decodeSource(record.source),
+    source: isReadable ? sourceIn(record.source) : UNREADABLE,
     mirror: record.mirror === null ? undefined : decodeMirror(record.mirror),
     rowsOf,
     createdMs: toMs(record.createdAt) ?? 0,
   };
+}
+
+function sourceIn(text: string | null): ReadSource | undefined {
+  return text === null ? undefined : decodeSource(text);
+}
+
+const POLICIES = ['row', 'field'] as const;
+const REPLICATES = ['all', 'none'] as const;
+
+/** Returns the first of the words where none is said; undefined for what none of them is, such as the word of a newer build. */
+function wordIn<W extends string>(said: string | null, words: readonly [W, ...W[]]): W | undefined {
+  return said === null ? words[0] : words.find((word) => word === said);
 }
 
 /** Undefined where nobody can say whose rows it shows: then it is as if its creation could not be read. */
@@ -209,7 +229,7 @@ export function checkSettings(
   }: { readonly tombstoneAgeMsMin?: number | undefined } = {},
 ): void {
   // Settings come from callers without types as well.
-  if (replicate !== undefined && !REPLICATE_VALUES.has(replicate)) {
+  if (replicate !== undefined && !REPLICATES.includes(replicate)) {
     throw new TerminalError(
       'TABLE_REQUEST_INVALID',
       `Table ${name}: replicate is ${JSON.stringify(replicate)}. A table goes to all regions or to none: a list of ` +
@@ -225,8 +245,6 @@ export function checkSettings(
     { details: { table: name, setting: 'tombstoneAgeMs' } },
   );
 }
-
-const REPLICATE_VALUES: ReadonlySet<string> = new Set(['all', 'none']);
 
 /** Throws `TABLE_REQUEST_INVALID` for a setting that a living table does not change. */
 export function checkFixed(table: TableGeneration, settings: TableSettings): void {

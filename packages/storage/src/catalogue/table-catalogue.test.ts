@@ -119,6 +119,22 @@ describe('I21: the catalogue of tables', () => {
 describe('a table that is taken over', () => {
   const SOURCE = { home: 'east', from: 'shop', table: 'Orders' } as const;
 
+  test('is taken no further where a newer build wrote to which regions it goes', async () => {
+    const { regions, open } = await createHarness();
+    const east = open(regions.east);
+    await east.adopt('Orders', SOURCE);
+    const { store } = regions.east;
+    const rowKey = 'orders=7E0000';
+    const { etag, properties } = (await store.get(catalogKind.name, '00', rowKey))!;
+    const written = new Map([
+      ...properties,
+      ['replicate', { type: 'String', value: 'a,b' } as const],
+    ]);
+    const operations = [{ kind: 'replace', rowKey, etag, properties: written } as const];
+    await store.commit({ table: catalogKind.name, partitionKey: '00', operations });
+    await expect(east.advance('Orders', { kind: 'freeze' })).rejects.toThrow(/newer build/);
+  });
+
   test('has one state, which every region learns of, and is adopted once', async () => {
     const { regions, open } = await createHarness();
     const [east, west] = [open(regions.east), open(regions.west)];

@@ -432,9 +432,10 @@ async function changeRecord<T>(
     const record = await table.get(entityId);
     if (record === undefined) throw none();
     const { source, mirror } = record.entity;
+    const read = source === null ? undefined : decodeSource(source);
     const { result, patch } = await decide({
       current,
-      source: source === null ? undefined : decodeSource(source),
+      source: current.source === UNREADABLE ? UNREADABLE : read,
       mirror: mirror === null ? undefined : decodeMirror(mirror),
     });
     if (patch === undefined) return { done: result };
@@ -555,6 +556,7 @@ function notTakenOver(name: string, why: string): TerminalError {
 
 function settingsOf(table: TableGeneration): TableSettings {
   const { policy, replicate, acl } = table;
+  assert(replicate !== UNREADABLE, 'what nobody can read is not written anew');
   return {
     policy,
     replicate,
