@@ -8,7 +8,7 @@ import {
   recordBucketCount,
 } from '@tandem/storage';
 import { emptyTable, MEMORY_BUCKET_COUNT } from '@tandem/storage/testing';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
 
 const IDS = [
@@ -203,5 +203,169 @@ describe('tandem drill', () => {
     const { code, err } = await runWith({}, ...args);
     expect(code).toBe(2);
     expect(err).toContain(message);
+  });
+});
+
+describe('tandem drill --for-real', () => {
+  afterEach(() => void vi.unstubAllGlobals());
+
+  const AHEAD_MS = 90_000;
+  /** Between 200 and 500 ms, where one probe may fail. */
+  const PROBING = { intervalMs: 100, timeoutMs: 100, toleratedFailures: 1, ttlMs: 100 };
+
+  interface Front {
+    /** After the order, until clients are sent to west. */
+    readonly leavesInMs: number;
+    /** After its end, until they are sent to east again. */
+    readonly returnsInMs: number;
+    /** Whether west knows nothing of what is written. */
+    readonly isStale: boolean;
+    readonly online: readonly string[];
+    /** Of virtual time, since when it sends clients to where it does. */
+    readonly changedInMs: number;
+    readonly hasApis: boolean;
+  }
+
+  /** East is drilled, whose clock is ahead; a front sends clients by what east is ordered. */
+  async function createFront(given: Partial<Front> = {}) {
+    const front = {
+      leavesInMs: 300,
+      returnsInMs: 300,
+      isStale: false,
+      online: ['east', 'west'],
+      changedInMs: -60_000,
+      hasApis: true,
+      ...given,
+    };
+    const harness = await createCliHarness();
+    const { regions, inventory, runWith } = harness;
+    const { clock } = regions;
+    const drill = createTableDrillSwitch({ store: regions.east.store });
+    const startMs = clock.nowMs();
+    const asked: string[] = [];
+    const seen = { leaving: Infinity, returning: Infinity, untilMs: 0, written: 0 };
+    const sentTo = async (): Promise<'east' | 'west'> => {
+      const order = await drill.read();
+      const nowMs = clock.nowMs();
+      if (order !== undefined && order.untilMs > nowMs + AHEAD_MS) {
+        seen.untilMs = order.untilMs;
+        seen.leaving = Math.min(seen.leaving, nowMs + front.leavesInMs);
+      } else if (seen.leaving < nowMs) {
+        seen.returning = Math.min(seen.returning, nowMs + front.returnsInMs);
+      }
+      return nowMs >= seen.leaving && nowMs < seen.returning ? 'west' : 'east';
+    };
+    vi.stubGlobal('fetch', async (url: string, { method, body }: RequestInit = {}) => {
+      asked.push(url);
+      if (url.endsWith('/_traffic-manager/status')) {
+        return Response.json({
+          probing: PROBING,
+          endpoints: front.online.map((name) => ({ name, state: 'online' })),
+          transitions: [{ at: new Date(startMs + front.changedInMs).toISOString() }],
+        });
+      }
+      const region = await sentTo();
+      const [count] = /\d+(?="\}$)/.exec(String(body)) ?? [];
+      const isBlind = front.isStale && region === 'west';
+      if (method === 'PUT' && !isBlind) seen.written = Number(count);
+      const known = isBlind ? 0 : seen.written;
+      return Response.json(
+        { lastName: `drill ${count ?? known}` },
+        { headers: { 'x-tandem-region': region } },
+      );
+    });
+    const beating = new AbortController();
+    const beat = async (): Promise<void> => {
+      while (!beating.signal.aborted) {
+        const nowMs = clock.nowMs() + AHEAD_MS;
+        const peers = [{ peer: 'west', passedMs: undefined, isReachable: true }];
+        const of = { nowMs, catchingUpSinceMs: undefined, hasBacklog: false, peers };
+        await createTableReplicationStatus(regions.east).beat(of);
+        await clock.sleep(1_000);
+      }
+    };
+    const { regions: listed } = JSON.parse(inventory) as { regions: { name: string }[] };
+    const TANDEM_REGIONS = JSON.stringify({
+      version: 1,
+      trafficManager: 'http://front.example',
+      regions: listed.map((one) =>
+        front.hasApis ? { ...one, api: `http://${one.name}.example` } : one,
+      ),
+    });
+    const run = async (...args: readonly string[]) => {
+      const io = { environment: { TANDEM_REGIONS }, readReadiness: async () => true };
+      const real = ['--json', 'drill', '--region', 'east', '--for-real', '--away', '1s'];
+      const ran = await runWith(io, ...real, ...args);
+      beating.abort();
+      return ran;
+    };
+    return { run, beat: () => void beat(), asked, seen, startMs };
+  }
+
+  test('measures how long clients go on asking, and how soon the region is back', async () => {
+    const { run, beat, asked, seen, startMs } = await createFront();
+    beat();
+    const { code, json } = await run();
+    expect(json).toMatchObject({
+      forReal: true,
+      region: 'east',
+      successor: 'west',
+      isWithinBounds: true,
+      failOverMs: expect.toSatisfy((ms: number) => ms >= 300 && ms < 500),
+      catchUpMs: expect.any(Number),
+      failBackMs: expect.toSatisfy((ms: number) => ms >= 300 && ms < 500),
+      counts: { failed: 0, stale: 0 },
+      unsettled: [],
+    });
+    expect(code).toBe(0);
+    // By the clock of east, which ends the drill by itself.
+    expect(seen.untilMs).toBeGreaterThan(startMs + AHEAD_MS);
+    expect(new Set(asked.map((url) => new URL(url).host))).toEqual(new Set(['front.example']));
+  });
+
+  test.each([
+    ['clients leave sooner than they can', {}, ['--interval-ms', '1000'], false],
+    ['a client is shown less than it wrote', { isStale: true }, [], true],
+    ['it does not return in time', { returnsInMs: 5_000 }, ['--return', '2s'], true],
+  ])('finds that %s', async (_what, given, args, isWithinBounds) => {
+    const { run, beat } = await createFront(given);
+    beat();
+    const { code, json } = await run(...args);
+    expect(json).toMatchObject({ forReal: true, successor: 'west', isWithinBounds });
+    expect(code).toBe(3);
+  });
+
+  test.each([
+    ['no other region is counted on', { online: ['east'] }],
+    ['the front has changed its mind a moment ago', { changedInMs: 60_000 }],
+  ])('is refused while %s', async (_what, given) => {
+    const { run, beat, seen } = await createFront(given);
+    beat();
+    const { code, err } = await run();
+    expect(err).toContain('has not settled');
+    expect({ code, untilMs: seen.untilMs }).toEqual({ code: 1, untilMs: 0 });
+  });
+
+  test('asks where it is told to, in place of the traffic manager', async () => {
+    const { run, beat, asked } = await createFront();
+    beat();
+    expect(await run('--front', 'http://other.example')).toMatchObject({ code: 0 });
+    const fronts = asked.filter((url) => url.includes('/customers/')).map((url) => new URL(url));
+    expect(new Set(fronts.map(({ host }) => host))).toEqual(new Set(['other.example']));
+  });
+
+  test('is refused where nobody can tell the clock by which it would end', async () => {
+    const { run, seen } = await createFront();
+    const { code, err } = await run();
+    expect(err).toContain('Nobody can tell what the clock of east says');
+    expect({ code, untilMs: seen.untilMs }).toEqual({ code: 1, untilMs: 0 });
+  });
+
+  test('is refused where the inventory has no API of a region to be asked', async () => {
+    const { run, beat } = await createFront({ hasApis: false });
+    beat();
+    const { code, err } = await run();
+    expect(err).toContain('east is not ready');
+    expect(code).toBe(1);
   });
 });
