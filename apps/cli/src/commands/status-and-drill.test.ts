@@ -213,6 +213,11 @@ describe('tandem drill --for-real', () => {
   /** Between 200 and 500 ms, where one probe may fail. */
   const PROBING = { intervalMs: 100, timeoutMs: 100, toleratedFailures: 1, ttlMs: 100 };
 
+  interface FrontRequest {
+    readonly method?: string;
+    readonly body?: string;
+  }
+
   interface Front {
     /** After the order, until clients are sent to west. */
     readonly leavesInMs: number;
@@ -255,7 +260,8 @@ describe('tandem drill --for-real', () => {
       }
       return nowMs >= seen.leaving && nowMs < seen.returning ? 'west' : 'east';
     };
-    vi.stubGlobal('fetch', async (url: string, { method, body }: RequestInit = {}) => {
+    vi.stubGlobal('fetch', async (url: string, asking: FrontRequest = {}) => {
+      const { method, body = '' } = asking;
       asked.push(url);
       if (url.endsWith('/_traffic-manager/status')) {
         return Response.json({
@@ -265,7 +271,7 @@ describe('tandem drill --for-real', () => {
         });
       }
       const region = await sentTo();
-      const [count] = /\d+(?="\}$)/.exec(String(body)) ?? [];
+      const [count] = /\d+(?="\}$)/.exec(body) ?? [];
       const isBlind = front.isStale && region === 'west';
       if (method === 'PUT' && !isBlind) seen.written = Number(count);
       const known = isBlind ? 0 : seen.written;

@@ -163,6 +163,25 @@ describe('tandem verify', () => {
     expect(lines[0]).toContain(new Date(provenEqualAsOfMs ?? 0).toISOString());
   });
 
+  test('ends with the last whole round where it is told to stop in the middle of one', async () => {
+    const { regions, runWith } = await createCliHarness();
+    const { query } = regions.west.store;
+    const stop = new AbortController();
+    const lines: string[] = [];
+    const err = (text: string): void => {
+      lines.push(text);
+      regions.west.store.query = async (range) => {
+        stop.abort();
+        stop.signal.throwIfAborted();
+        return query(range);
+      };
+    };
+    const args = ['--json', 'verify', '--every', '10s'];
+    const { code, json } = await runWith({ err, signal: stop.signal }, ...args);
+    expect(lines).toEqual([expect.stringContaining('different now: 0')]);
+    expect({ code, equal: json['equal'] }).toEqual({ code: 0, equal: true });
+  });
+
   test('says never where they have not been equal yet', async () => {
     const { runWith } = await createApart();
     const stop = new AbortController();
