@@ -77,16 +77,22 @@ describe('tandem tables', () => {
     });
     expect(await run(...remove, '--apply', '--confirm', 'west')).toMatchObject({ code: 3 });
     const restore = ['tables', 'restore', 'Orders', '--region', 'east', '--generation', '0000'];
+    expect(await run(...restore)).toMatchObject({ code: 0, json: { applied: false } });
     expect(await run(...restore, '--apply')).toMatchObject({
       code: 0,
       json: { applied: true, table: { generation: '0001', rowsOf: '0000' } },
     });
-    expect(await run(...restore, '--apply')).toMatchObject({ code: 1 });
+    // What the act refuses is not planned either.
+    for (const act of [[], ['--apply']]) {
+      expect(await run(...restore, ...act)).toMatchObject({ code: 1 });
+    }
     await regions.clock.advance(8 * 24 * 3_600_000);
     await run('tables', 'delete', 'Orders', '--region', 'east', '--apply', '--confirm', 'east');
     await regions.clock.advance(8 * 24 * 3_600_000);
-    const late = await run('tables', 'restore', 'Orders', '--region', 'east', '--apply');
-    expect(late.err).toContain('its rows were kept until');
+    for (const act of [[], ['--apply']]) {
+      const late = await run('tables', 'restore', 'Orders', '--region', 'east', ...act);
+      expect(late.err).toContain('its rows were kept until');
+    }
   });
 
   test.each([

@@ -1,6 +1,7 @@
 import {
   catalogKind,
   checkSettings,
+  decideRestore,
   formatGeneration,
   type Horizons,
   KEEP_SETTINGS,
@@ -326,6 +327,12 @@ async function restore(
   const catalogue = await openCatalogue(session, region);
   if (!apply) {
     const generations = await catalogue.generations(name);
+    // Refused as the act would be.
+    decideRestore(name, generations, {
+      generation,
+      nowMs: session.io.clock.nowMs(),
+      keepMs: await readDurationMs(await session.openAsIs(region), 'Tables.DeletedKeepMs'),
+    });
     return {
       text: `Would bring ${name} back. Run it with --apply.`,
       json: { applied: false, generations: generations.map(tableJson) },
