@@ -32,7 +32,7 @@ export interface Outcome {
    */
   readonly text: string;
   readonly json: Readonly<Record<string, unknown>>;
-  /** 0 by default. */
+  /** Is 0 by default. */
   readonly exitCode?: ExitCode;
 }
 
@@ -53,7 +53,7 @@ export interface Cli {
   readonly act: <Options extends object>(
     command: Command,
     work: Work<Options>,
-    /** By default the option `--table`. */
+    /** Reads the option `--table` by default. */
     tableOf?: TableOf<Options>,
   ) => void;
   /** Runs another command line to its end, for the command that stands for all of them. */

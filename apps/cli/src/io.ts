@@ -20,7 +20,7 @@ export interface Io {
   readonly readReadiness: (api: string) => Promise<boolean | undefined>;
   /** Gets an access token for a scope, as the identity of the environment. Rejects where that gets none; without it nobody does. */
   readonly readToken?: (scope: string) => Promise<string>;
-  /** A region's own queue. */
+  /** Opens a region's own queue. */
   readonly openQueue: (at: { readonly connection: string; readonly queue: string }) => QueueViewer;
   /** Sends to the queues of peers; Azure Service Bus by default. */
   readonly bus?: NonNullable<RegionOptions<RegionKinds>['bus']>;

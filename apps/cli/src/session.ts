@@ -18,7 +18,7 @@ export interface CommonOptions {
   readonly forReal?: boolean;
 }
 
-/** One run of one command. */
+/** Is one run of one command. */
 export interface Session {
   /** Its signal ends the work also when a lease is lost. */
   readonly io: WorkIo;

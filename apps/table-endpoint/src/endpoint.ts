@@ -54,7 +54,7 @@ export interface EndpointOptions {
   readonly challenge?: string | undefined;
   readonly nowMs: () => number;
   readonly newRequestId: () => string;
-  /** Told of what nobody foresaw. */
+  /** Is told of what nobody foresaw. */
   readonly onFailure: (error: unknown, requestId: string) => void;
 }
 

@@ -15,7 +15,7 @@ import type { ServedTables } from './served-tables.ts';
 
 export interface EndpointRequest {
   readonly method: string;
-  /** Path and query as they came. */
+  /** Holds path and query as they came. */
   readonly target: string;
   /** By their names in lower case. */
   readonly headers: Readonly<Record<string, string | undefined>>;

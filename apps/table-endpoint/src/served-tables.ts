@@ -36,9 +36,9 @@ export type WriteAnswer =
 
 interface RowQuery {
   readonly where: Predicate;
-  /** That of the page before, of the same query; the first page by default. */
+  /** Is that of the page before, of the same query; the first page is read by default. */
   readonly cursor?: string | undefined;
-  /** 1 to 1,000. */
+  /** Is 1 to 1,000. */
   readonly limit: number;
   /** Names the properties that are wanted, keys and the Timestamp among them; all by default. */
   readonly select?: ReadonlySet<string> | undefined;

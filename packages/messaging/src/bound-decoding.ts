@@ -58,7 +58,7 @@ const SMALL_ULONG = 0x53;
 const HEADER = 0x70;
 const MESSAGE_ANNOTATIONS = 0x72;
 const FOOTER = 0x78;
-/** Of its constructor the upper half says how long a value is. */
+/** Gives how many bytes a value has, by the upper half of its constructor. */
 const WIDTHS: Readonly<Record<number, number>> = { 4: 0, 5: 1, 6: 2, 7: 4, 8: 8, 9: 16 };
 
 /** Returns where the sections of a message end, and those at its begin that its broker writes: header and annotations. */

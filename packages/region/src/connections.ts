@@ -76,7 +76,7 @@ async function ensureOwnQueue(
   }
 }
 
-/** One queue of one namespace. */
+/** Is one queue of one namespace. */
 export interface BusQueue {
   readonly connection: string;
   readonly queue: string;

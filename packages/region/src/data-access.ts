@@ -67,7 +67,7 @@ async function openMemory({ kinds }: DataAccessParts): Promise<DataAccess> {
 }
 
 export interface PeerLinksOptions {
-  /** One for each peer. */
+  /** Holds one for each peer. */
   readonly publishers: readonly ChangePublisher[];
   readonly clock: Clock;
   readonly randomness: Randomness;

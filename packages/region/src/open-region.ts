@@ -451,7 +451,7 @@ function createStatesOpener(
   });
 }
 
-/** Of one subject the newest word counts, whichever half of the process it is of. */
+/** Joins both halves of the process: the newest word on a subject counts, whichever half it is of. */
 function joined(
   clock: Clock,
   parts: readonly (Notices | undefined)[],

@@ -152,7 +152,7 @@ interface BoundParts {
 
 const RETRY_AFTER_MS = 1_000;
 
-/** Of a table whose rows lie elsewhere nothing is answered here: it would seem to be empty. */
+/** Refuses to answer for a table whose rows lie elsewhere: it would seem to be empty. */
 function errorUnserved({ name, source }: TableGeneration): TransientError {
   if (source === UNREADABLE) {
     return new TransientError(

@@ -141,7 +141,7 @@ export function readOptions(given: RegionOptions<RegionKinds>): RegionSetup {
   };
 }
 
-/** Of one kind there is one table, whose writes share transactions; and one table has one declaration. */
+/** Checks that a kind has one table, whose writes share transactions, and that a table has one declaration. */
 function checkTables(tables: RegionKinds): void {
   const names = new Map<string, string>();
   for (const [name, one] of Object.entries(tables)) {

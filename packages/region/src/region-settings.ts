@@ -18,9 +18,9 @@ export type DataAccess = SettingValue<(typeof tandemSettings)['Customer.DataAcce
 /** What the processes of a region read of its Configuration once, when they start. */
 export interface RegionSettings {
   readonly dataAccess: DataAccess;
-  /** Of every entity kind of an owner; `bucketCountOf` tells those of Tandem's own kinds. */
+  /** Holds for every entity kind of an owner; `bucketCountOf` tells those of Tandem's own kinds. */
   readonly bucketCount: number;
-  /** Of the rows of the tables of clients. */
+  /** Holds for the rows of the tables of clients. */
   readonly rowsBucketCount: number;
   /** For the rows that a process remembers, of each entity kind. */
   readonly rowMemoryBytesMax: number;

@@ -37,18 +37,18 @@ export interface RegionTables {
   readonly status: ReplicationStatus;
   readonly drill: DrillSwitch;
   readonly hold: RegionHold;
-  /** By entity kind. */
+  /** Are kept by entity kind. */
   readonly outboxes: ReadonlyMap<string, Outbox>;
-  /** By entity kind. */
+  /** Are kept by entity kind. */
   readonly replicas: ReadonlyMap<string, Replica>;
 }
 
 export interface RegionTablesOptions {
   readonly store: TableStore;
   readonly kinds: readonly EntityKind[];
-  /** Of the kinds of an owner; `bucketCountOf` tells that of each. */
+  /** Holds for the kinds of an owner; `bucketCountOf` tells that of each. */
   readonly bucketCount: number;
-  /** Of the rows of the tables of clients; `ROWS_BUCKET_COUNT_DEFAULT` by default. */
+  /** Holds for the rows of the tables of clients; it is `ROWS_BUCKET_COUNT_DEFAULT` by default. */
   readonly rowsBucketCount?: number;
   /** They are told of the conflicts that are found here; none by default. */
   readonly peers?: readonly { readonly region: string }[];

@@ -68,7 +68,7 @@ export interface SessionOptions {
 
 type SharedTable =
   | { readonly form: 'typed'; readonly kind: TypedKind; readonly table: RegionTable<TypedKind> }
-  /** One of the catalogue, by its name. */
+  /** Is one of the catalogue, by its name. */
   | { readonly form: 'open'; readonly name: string };
 
 /** What all sessions of a process share. */
@@ -266,7 +266,7 @@ class CallerSession implements RegionSession<RegionKinds> {
     throw noTable(name);
   }
 
-  /** Of a row that was met lately its version is enough, and is here as soon as it can be. */
+  /** Waits for the version of a row that was met lately, which is enough, and is here as soon as it can be. */
   async #untilRow(table: Pick<Consistency, 'reach'>, { kindName, entityId }: Row): Promise<void> {
     if (needsOf(this.#seen, this.#parts).size === 0) return;
     const version = this.#seen.rows.get(rowKeyOf(kindName, entityId));

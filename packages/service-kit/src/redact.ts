@@ -60,7 +60,7 @@ const SECRET_PARTS =
   'SharedAccessKey|AccountKey|SharedAccessSignature|sig|signature|(?:sas)?token|(?:client)?secret|assertion|' +
   'pass(?:word|wd|phrase)|pwd|api[-_]?key';
 const PERSONAL_PARTS = 'e-?mail|phone[-_]?(?:number)?|first[-_]?name|last[-_]?name';
-/** Before a space in a text. */
+/** Stand before a space in a text. */
 const SCHEMES = 'Bearer|DPoP|Negotiate|SharedKey(?:Lite)?|SharedAccessSignature';
 const SECRET_HEADERS =
   '(?:proxy-)?authorization|(?:set-)?cookie2?|x-api-key|api-key|ocp-apim-subscription-key';
@@ -78,7 +78,7 @@ const HEADER = new RegExp(`\\b(${SECRET_HEADERS})(\\\\*["']?\\s*[:=]\\s*)[^\\r\\
 /** Signed (three parts) or encrypted (five). */
 const JWT =
   /(?:(?<![A-Za-z0-9_-])|(?<=%[0-9A-F]{2}))eyJ[A-Za-z0-9_-]{2,}(?:\.[A-Za-z0-9_-]*){1,4}/g;
-/** Up to the last at sign before the path. */
+/** Matches up to the last at sign before the path. */
 const USER_OF_URL = /([a-z][a-z0-9+.-]{0,30}:\/\/)[^\s/?#"'<>]+@/gi;
 const MAIL =
   /[A-Za-z0-9._%+'-]{1,64}(?:@|%40)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,6}\.[A-Za-z]{2,24}\b/g;
@@ -128,7 +128,7 @@ function redactList(list: readonly unknown[]): unknown[] {
   });
 }
 
-/** `{"name":"email","value":…}` and its like. */
+/** Redacts `{"name":"email","value":…}` and its like. */
 function redactNamed(fields: Record<string, unknown>): Record<string, unknown> {
   const isNamed = ['name', 'key', 'field', 'header'].some((label) => {
     const name = fields[label];

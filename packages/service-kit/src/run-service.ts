@@ -193,7 +193,7 @@ export function serviceConfigOf(value: Static<TObject<typeof SERVICE_VARIABLES>>
 /** What a process reads of its environment. */
 export type ConfigReading<C> =
   | { readonly ok: true; readonly config: C }
-  /** A sentence each, with variable, rule and example. */
+  /** Are a sentence each, with variable, rule and example. */
   | { readonly ok: false; readonly problems: readonly string[] };
 
 /** Returns the error that says all that is wrong with the settings. */

@@ -1,6 +1,6 @@
 /** Time and timers, so that tests can drive lock expiry and time to live without waiting. */
 export interface Clock {
-  /** Milliseconds since the Unix epoch. */
+  /** Returns the milliseconds since the Unix epoch. */
   nowMs(): number;
   /** Runs the task once after the delay; the returned function cancels it. */
   schedule(delayMs: number, task: () => void): () => void;

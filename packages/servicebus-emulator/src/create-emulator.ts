@@ -28,7 +28,7 @@ export type QueueSeed = string | (Partial<QueueProperties> & { readonly name: st
 export interface EmulatorOptions {
   /** The folder that keeps the messages; without it they are kept in memory. */
   readonly location?: string;
-  /** 127.0.0.1 by default. */
+  /** Is 127.0.0.1 by default. */
   readonly host?: string;
   /** 0, the default, takes a free port. */
   readonly amqpPort?: number;
@@ -61,9 +61,9 @@ export interface EmulatorOptions {
 export interface Emulator {
   readonly amqpPort: number;
   readonly adminPort: number;
-  /** For ServiceBusClient. */
+  /** Is what a ServiceBusClient takes. */
   readonly connectionString: string;
-  /** For ServiceBusAdministrationClient, together with usePlainHttp. */
+  /** Is what a ServiceBusAdministrationClient takes, together with usePlainHttp. */
   readonly adminConnectionString: string;
   /** Undefined unless it was asked for. */
   readonly controlPort: number | undefined;
@@ -242,7 +242,7 @@ interface PipelinePolicy {
   ): Promise<Response>;
 }
 
-/** A ServiceBusAdministrationClient, or any other client of the Azure SDK. */
+/** Is a ServiceBusAdministrationClient, or any other client of the Azure SDK. */
 export interface PipelineClient {
   readonly pipeline: { addPolicy(policy: PipelinePolicy): void };
 }

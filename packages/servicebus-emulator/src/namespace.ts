@@ -37,7 +37,7 @@ interface QueueListener {
 /** The queues of the emulator. Names are compared without regard to case, as in the service. */
 export interface Namespace {
   find(name: string): QueueEntity | undefined;
-  /** In order of name. */
+  /** Returns them in order of name. */
   list(): QueueEntity[];
   create(name: string, properties: Partial<QueueProperties>): Promise<CreateOutcome>;
   update(name: string, properties: Partial<QueueProperties>): Promise<UpdateOutcome>;

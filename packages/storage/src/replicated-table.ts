@@ -12,7 +12,7 @@ export interface EntityRecord<K extends TypedKind> {
   readonly entity: EntityOf<K>;
   /** Which transactions of which regions this record contains; `encodeVector` makes it an ETag. */
   readonly version: VersionVector;
-  /** The region of the newest transaction. */
+  /** Is the region of the newest transaction. */
   readonly origin: string;
   /** Its archive key; undefined when the newest transaction was written in this region. */
   readonly referenceId: string | undefined;

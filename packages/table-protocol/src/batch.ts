@@ -8,7 +8,7 @@ import { TableError } from './table-error.ts';
 /** One request of a batch, as it stands in the body. */
 export interface BatchRequest {
   readonly method: string;
-  /** Path and query, without scheme and host. */
+  /** Holds path and query, without scheme and host. */
   readonly target: string;
   /** By their names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
@@ -155,7 +155,7 @@ function targetOf(address: string): string {
   return relative.startsWith('/') ? relative : `/${relative}`;
 }
 
-/** One answer within a batch. */
+/** Is one answer within a batch. */
 export interface BatchAnswer {
   readonly status: number;
   readonly reason: string;

@@ -213,7 +213,7 @@ function toToken(groups: Readonly<Record<string, string | undefined>>): Token {
   return value === undefined ? { kind: 'word', text: word } : { kind: 'value', text: word, value };
 }
 
-/** Written in any case. */
+/** Are written in any case. */
 const BOOLEANS: ReadonlyMap<string, FieldValue> = new Map([
   ['true', { type: 'Boolean', value: true }],
   ['false', { type: 'Boolean', value: false }],

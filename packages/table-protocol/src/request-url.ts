@@ -4,11 +4,11 @@ import { TableError } from './table-error.ts';
 /** What an address of the service names. */
 export type Resource =
   | { readonly kind: 'service' }
-  /** `/Tables`: all of them. */
+  /** Is `/Tables`: all of them. */
   | { readonly kind: 'tables' }
-  /** `/Tables('T')`: one, as an entry of that list. */
+  /** Is `/Tables('T')`: one, as an entry of that list. */
   | { readonly kind: 'table'; readonly table: string }
-  /** `/T` or `/T()`. */
+  /** Is `/T` or `/T()`. */
   | { readonly kind: 'entities'; readonly table: string }
   | {
       readonly kind: 'entity';
@@ -25,7 +25,7 @@ export interface TableUrl {
   /** Tells whether the read-only address of the other region was asked. */
   readonly isSecondary: boolean;
   readonly resource: Resource;
-  /** Each name once. */
+  /** Holds each name once. */
   readonly query: ReadonlyMap<string, string>;
   /** As it came, which is how it was signed. */
   readonly path: string;

@@ -25,7 +25,7 @@ export interface CorsRule {
 }
 
 const CORS_RULES_MAX = 5;
-/** Of all rules together, in UTF-16 units without their tags, as the service documents it. */
+/** Bounds all rules together, in UTF-16 units without their tags, as the service documents it. */
 const CORS_LENGTH_MAX = 2_048;
 
 /** Logging and metrics are kept as they were set and do nothing. */
@@ -261,7 +261,7 @@ function build(document: object): string {
 export interface Preflight {
   readonly origin: string;
   readonly method: string;
-  /** Names, without regard to case. */
+  /** Are names, without regard to case. */
   readonly headers: readonly string[];
 }
 

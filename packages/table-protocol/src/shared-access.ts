@@ -12,7 +12,7 @@ import { TableError } from './table-error.ts';
 /** An account's name with the keys that sign for it; two, so that one can be changed while the other serves. */
 export interface AccountKeys {
   readonly account: string;
-  /** In base64. */
+  /** Are in base64. */
   readonly keys: readonly string[];
 }
 
@@ -111,7 +111,7 @@ export type Grant =
   | {
       readonly kind: 'table';
       readonly permissions: string;
-      /** In lower case. */
+      /** Is in lower case. */
       readonly table: string;
       readonly range: TableRange;
     };

@@ -200,7 +200,7 @@ function authorOf({ io, holder }: Session): string {
   return name.startsWith(RELEASE) ? `user ${name}` : name;
 }
 
-/** Of these a region takes the one or the other, and `Peers` wins. */
+/** Is the form that a region takes where it has no `Peers`, which wins over it. */
 const TWO_REGION_FORM = ['Peer.Region', 'RedundancyServiceBusConnection'];
 
 /** Writes what a release gives into the table, all or nothing; see docs/adr/0049. */

@@ -90,7 +90,7 @@ function describeStarts(archiveFromMs: Readonly<Record<string, number | null>>):
   );
 }
 
-/** Of a kind whose columns nobody declares the values are all that there is to say. */
+/** Tells nothing but the values of a kind whose columns nobody declares. */
 function entryJson(kind: EntityKind, entry: Entry, archives: readonly string[]): object {
   const { stamp, atMs, region, operation, changedFields, state } = entry;
   const head = { stamp, atMs, region, operation, changedFields };

@@ -163,14 +163,14 @@ interface ReplayOptions {
   readonly of?: string;
   readonly bucket?: string;
   readonly skipDamaged: boolean;
-  /** To a time before the first record of the archive: to nothing. */
+  /** Allows a time before the first record of the archive, which leads to nothing. */
   readonly beforeArchive: boolean;
   /** The name of the region in which rows are deleted. */
   readonly confirm?: string;
   readonly apply: boolean;
 }
 
-/** One replay: whose archive, where to, and how much of it. */
+/** Says of one replay whose archive it reads, where it writes, and how much of it. */
 interface ReplayJob {
   readonly session: Session;
   readonly options: ReplayOptions;

@@ -395,7 +395,7 @@ async function bring(
   return rows;
 }
 
-/** Of an earlier leaving it may hear yet that it was taken back. */
+/** Says whether it has heard of this leaving: it may hear yet that an earlier one was taken back. */
 function isLeavingSince(own: ReadSource | undefined, begun: TableSource): boolean {
   return isLeaving(own) && own.sinceMs === begun.sinceMs;
 }
@@ -545,7 +545,7 @@ async function openOwn({ session, table, home }: Leaving, faults: string[]) {
   return { own, rows, old };
 }
 
-/** Of a pass that nobody goes on with the record is kept by who makes it. */
+/** Returns what is kept of the record; that of a pass that nobody goes on with is kept by who makes it. */
 function keptIn(record: MirrorRecord | undefined): Pick<StatusRow<MirrorRecord>, 'look' | 'put'> {
   return {
     look: async () =>

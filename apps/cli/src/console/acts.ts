@@ -64,7 +64,7 @@ interface Submit {
   /** Where the form is sent. */
   readonly path: FormPath;
   readonly label: string;
-  /** For a second button of a form. */
+  /** Belongs to a second button of a form. */
   readonly isElsewhere?: boolean;
   readonly look?: Look;
 }

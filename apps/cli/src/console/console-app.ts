@@ -48,7 +48,7 @@ export interface ConsoleAppOptions extends ConsoleTools {
   readonly onFault: (error: unknown) => void;
 }
 
-/** In the order of the navigation. */
+/** Lists the pages in the order of the navigation. */
 const LINKS: readonly NavLink[] = [
   { path: '/', label: 'Regions' },
   { path: '/at-risk', label: 'At risk' },

@@ -64,9 +64,9 @@ export const LEVELS: Readonly<Record<Level, { readonly sign: string; readonly wo
 
 export interface Verdict {
   readonly level: Level;
-  /** One sentence. */
+  /** Is one sentence. */
   readonly headline: string;
-  /** Why, a sentence each. */
+  /** Say why, a sentence each. */
   readonly reasons: readonly string[];
 }
 

@@ -42,7 +42,7 @@ export interface LongRun extends RunRecord {
   readonly state: 'running' | 'ended' | 'broken-off';
   /** How far it is, as a terminal would show it; empty before it has said so. */
   readonly progress: string;
-  /** The newest of what it said beside its outcome. */
+  /** Holds the newest of what it said beside its outcome. */
   readonly lines: readonly string[];
 }
 
@@ -57,7 +57,7 @@ export interface LongRuns {
    */
   begin(choice: RunChoice): Promise<LongRun>;
   find(id: string): Promise<LongRun | undefined>;
-  /** The newest first. */
+  /** Returns the newest first. */
   list(): Promise<readonly LongRun[]>;
   /** Has it stop as Ctrl-C does. */
   cancel(id: string): void;

@@ -16,7 +16,7 @@ import { readPasted } from '../inventory/inventory.ts';
 import { createVisits, ROLES, type Role, type Visits } from './access.ts';
 
 export interface SignInSettings {
-  /** Where people open the console; nothing but scheme, name and port. */
+  /** Is where people open the console; it has nothing but scheme, name and port. */
   readonly origin: string;
   readonly issuer: string;
   readonly clientId: string;

@@ -38,7 +38,7 @@ export interface WatchOptions {
   readonly names: readonly string[];
   readonly trafficManager: string | undefined;
   readonly refreshMs: number;
-  /** Told of what nobody foresaw, once for each. */
+  /** Is told of what nobody foresaw, once for each. */
   readonly onFault: (error: unknown) => void;
 }
 
@@ -194,7 +194,7 @@ async function surveyAll(session: Session, name: string): Promise<RiskFigure> {
   return { ...figure, missing, outOfReach: [...outOfReach] };
 }
 
-/** Of a peer that cannot be asked nothing is assumed. */
+/** Name the places that show a peer to lack a write; nothing is assumed of one that cannot be asked. */
 const LACKING: readonly string[] = ['nowhere', 'not-known'];
 
 const REPLICATOR_TIMEOUT_MS = 5_000;

@@ -18,7 +18,7 @@ const RegionSchema = Type.Object(
     /** Where queues are administered, if elsewhere. */
     serviceBusAdministration: Type.Optional(Type.String({ minLength: 1 })),
     queue: Type.Optional(Type.String({ minLength: 1 })),
-    /** Base URL of the customer API. */
+    /** Is the base URL of the customer API. */
     api: Type.Optional(Type.String({ pattern: '^https?://' })),
     /** Base URL of the replicator's status. */
     replicator: Type.Optional(Type.String({ pattern: '^https?://' })),

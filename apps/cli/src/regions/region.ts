@@ -51,7 +51,7 @@ export interface CliRegion {
   readonly proof: ReturnType<typeof createTableProof>;
   /** Whoever holds it recovers the region; only a courtesy between operators. */
   readonly lease: Lease;
-  /** With its namespace. */
+  /** Bounds how long its namespace is waited for. */
   readonly busPatience: Patience;
   requests(): number;
   /** Begins to count requests anew, and to wait for what was given up. */
@@ -61,7 +61,7 @@ export interface CliRegion {
 export interface OpenCliRegionOptions {
   readonly entry: InventoryRegion;
   readonly kind: EntityKind;
-  /** Of one table of clients, what the ids of its rows begin with. */
+  /** Is what the ids of the rows of one table of clients begin with. */
   readonly idPrefix?: string | undefined;
   readonly openStore: (connection: string) => TableStore;
   readonly requestsMax: number;
@@ -188,7 +188,7 @@ export function createSha256Digest(): Digest {
 
 const DIGITS = 16;
 
-/** The name of a setting. */
+/** Is the name of a setting. */
 export type Named = keyof typeof tandemSettings;
 
 /**

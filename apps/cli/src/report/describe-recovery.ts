@@ -25,7 +25,7 @@ export interface ReplayReach {
 
 export interface ReplayFindings {
   readonly damaged: readonly DamagedArchiveRow[];
-  /** Left alone by a replay to a time. */
+  /** Were left alone by a replay to a time. */
   readonly unarchived?: readonly string[];
   /** Regions that were not given what came back. */
   readonly outOfReach?: readonly string[];

@@ -14,7 +14,7 @@ import { firstRows, textTable, timeText } from './text-table.ts';
 const SHOWN_MAX = 20;
 
 export interface VerifyCost {
-  /** By region. */
+  /** Is kept by region. */
   readonly requests: Readonly<Record<string, number>>;
   readonly tookMs: number;
 }

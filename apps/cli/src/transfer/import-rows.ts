@@ -123,7 +123,7 @@ export interface ImportOptions {
   readonly clock: Clock;
   readonly signal: AbortSignal;
   readonly onProgress: (read: number) => void;
-  /** Called before each page. */
+  /** Is called before each page. */
   readonly onPage?: (() => void) | undefined;
 }
 

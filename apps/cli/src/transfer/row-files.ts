@@ -47,7 +47,7 @@ const CSV_BOUNDS = { unitsMax: RECORD_UNITS_MAX, fieldsMax: FIELDS_MAX };
 export interface FileSource {
   readonly path: string;
   readonly format: FileFormat;
-  /** AzCopy's second file; only for CSV. */
+  /** Is AzCopy's second file; only CSV has one. */
   readonly schemaPath?: string | undefined;
 }
 

@@ -6,7 +6,7 @@ export const BATCH_BODY_BYTES_MAX = 512 * 1_024;
 export const BATCH_OPERATIONS_MAX = 100;
 
 export const IMPORT_LINE_BYTES_MAX = 16 * 1_024;
-/** Written at once: some thirty to a bucket, which share a transaction. */
+/** Are written at once: some thirty to a bucket, which share a transaction. */
 export const IMPORT_LINES_AT_ONCE = 400;
 export const IMPORT_LINES_MAX = 1_000_000;
 /** The report is kept until the client reads it, so it has an end. */

@@ -21,7 +21,7 @@ export interface CustomerPage<F extends DemoFields = CustomerFields> {
 export interface CustomerClient<F extends DemoFields = CustomerFields> {
   put(customerId: string, fields: F): Promise<WriteAnswer>;
   post(fields: F): Promise<WriteAnswer>;
-  /** False for a 404 and for no answer. */
+  /** Resolves with false for a 404 and for no answer. */
   has(customerId: string): Promise<boolean>;
   /** Throws when it is not answered with a page. */
   list(cursor: string | undefined): Promise<CustomerPage<F>>;

@@ -16,7 +16,7 @@ export interface Comparison {
 export type CustomersById = ReadonlyMap<string, DemoFields>;
 
 export interface WrittenCustomers {
-  /** Acknowledged by the API. */
+  /** Were acknowledged by the API. */
   readonly acknowledged: CustomersById;
   /** Sent without an acknowledgement: they may be there and need not be. */
   readonly unanswered: ReadonlySet<string>;

@@ -85,7 +85,7 @@ async function sendCustomer<F extends DemoFields>(
   return { id, answer, failedRequests: answer.kind === 'unanswered' ? 1 : 0 };
 }
 
-/** Longer than any fail-over. */
+/** Is longer than any fail-over. */
 const TRY_MS_MAX = 120_000;
 const DELAY_MS_FIRST = 50;
 const DELAY_MS_MAX = 1_000;

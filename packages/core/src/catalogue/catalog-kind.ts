@@ -42,7 +42,7 @@ const CatalogSchema = Type.Object({
   /** The generation whose rows it shows; its own where it is null. */
   rowsOf: edm.string({ maxLength: GENERATION_DIGITS, pattern: GENERATION.source }),
   createdAt: edm.dateTime(),
-  /** Only of a deletion record. */
+  /** Stands only in a deletion record. */
   deletedAt: edm.dateTime(),
   /** Only of a deletion record: its rows are gone for good. */
   purgedAt: edm.dateTime(),

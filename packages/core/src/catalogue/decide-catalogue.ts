@@ -302,7 +302,7 @@ export function decideDelete(
 }
 
 export interface RestoreDecision {
-  /** The new generation. */
+  /** Is the new generation. */
   readonly generation: number;
   /** Whose settings it gets. */
   readonly from: TableGeneration;

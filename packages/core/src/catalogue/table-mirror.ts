@@ -19,13 +19,13 @@ import {
 
 const MirrorSchema = Type.Object(
   {
-    /** Of this form; one of another is of a build to come. */
+    /** Names this form; another is of a build to come. */
     v: Type.Literal(1),
     /** The region whose rows it shows. */
     home: Type.String({ maxLength: 31 }),
     /** By the name that the region has for the account in `Tables.Sources`; never by a key. */
     to: Type.String({ pattern: SOURCE_NAME.source }),
-    /** The table's own name there. */
+    /** Is the table's own name there. */
     table: Type.String({ pattern: TABLE_NAME.source }),
     /** When it was begun, on the clock of who did. */
     sinceMs: Type.Integer({ minimum: 0, maximum: 8_640_000_000_000_000 }),

@@ -56,7 +56,7 @@ const CopySchema = Type.Object(
   {
     /** Old rows that were read. */
     read: Count,
-    /** Of which so many were written here, and the others were here already. */
+    /** Counts those of them that were written here; the others were here already. */
     written: Count,
   },
   { additionalProperties: false },
@@ -67,13 +67,13 @@ const ProofSchema = Type.Object(
   {
     /** Old rows; each is one of the next three. */
     rows: Count,
-    /** Equal to the old one, property for property. */
+    /** Are equal to the old one, property for property. */
     untouched: Count,
-    /** Written since, in some region. */
+    /** Were written since, in some region. */
     changed: Count,
-    /** Deleted since, in some region. */
+    /** Were deleted since, in some region. */
     deleted: Count,
-    /** Of all old rows in their order; who reads the old table again gets the same. */
+    /** Covers all old rows in their order; who reads the old table again gets the same. */
     digest: Type.String({ pattern: DIGEST.source }),
     atMs: TimeMs,
     regions: Type.Array(Type.String({ maxLength: 31 }), { minItems: 1, maxItems: REGIONS_MAX }),
@@ -87,7 +87,7 @@ const SOURCE_FIELDS = {
   home: Type.String({ maxLength: 31 }),
   /** By the name that the regions have for it in `Tables.Sources`; never by a key. */
   from: Type.String({ pattern: SOURCE_NAME.source }),
-  /** The table's own name there. */
+  /** Is the table's own name there. */
   table: Type.String({ pattern: TABLE_NAME.source }),
   /** When the state was reached, on the clock of who changed it; of `returning` when leaving began, by which it is known again. */
   sinceMs: TimeMs,
@@ -103,10 +103,13 @@ const SOURCE_FIELDS = {
 
 const SourceSchema = Type.Object(
   {
-    /** Of this form; one of another is of a build to come. A build before it reads no state that it does not know. */
+    /** Names this form; another is of a build to come. A build before it reads no state that it does not know. */
     v: Type.Literal(1),
     ...SOURCE_FIELDS,
-    /** Of a table on its way out: where its rows came from, so that it can stay; none where it was made here. */
+    /**
+     * Says where the rows of a table on its way out came from, so that it can stay; it is absent where the table was
+     * made here.
+     */
     before: Type.Optional(Type.Object(SOURCE_FIELDS, { additionalProperties: false })),
   },
   { additionalProperties: false },

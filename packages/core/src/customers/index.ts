@@ -7,7 +7,7 @@ import { isGuidText } from '../values/field-value.ts';
 const EMAIL_LENGTH_MAX = 254;
 const NAME_LENGTH_MAX = 200;
 const PHONE_LENGTH_MAX = 50;
-/** SHA-256 in base64url. */
+/** Is the length of a SHA-256 in base64url. */
 const DIGEST_LENGTH = 43;
 
 const CustomerSchema = Type.Object({

@@ -20,7 +20,7 @@ export interface DrillPrediction {
 
 export interface PredictOptions {
   readonly region: string;
-  /** In order of priority. */
+  /** Stand in order of priority. */
   readonly statuses: readonly RegionStatus[];
   readonly probing: ProbeSettings;
   readonly messagesPerSecond: number;

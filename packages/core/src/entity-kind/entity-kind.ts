@@ -65,7 +65,7 @@ export interface EntityKindOptions<S extends TObject> {
    * constraint. What else the schema states holds on every write, or is refused here.
    */
   readonly schema: S;
-  /** `field` by default. */
+  /** Is `field` by default. */
   readonly policy?: MergePolicy;
   /**
    * Fields that say something of the entity's life and not of what its users put there: a put, which sets
@@ -275,7 +275,7 @@ export const edm = {
     field<boolean>('Boolean', { type: ['boolean', 'null'] }, options),
   int32: (options: TSchemaOptions = {}): TUnsafe<number | null> =>
     field<number>('Int32', { type: ['integer', 'null'] }, options),
-  /** A `bigint`. */
+  /** Declares a column whose values are `bigint`. */
   int64: (options: TSchemaOptions = {}): TUnsafe<bigint | null> =>
     field<bigint>('Int64', {}, options),
   double: (options: TSchemaOptions = {}): TUnsafe<number | null> =>
@@ -285,7 +285,7 @@ export const edm = {
     field<string>('DateTime', { type: ['string', 'null'] }, options),
   guid: (options: TSchemaOptions = {}): TUnsafe<string | null> =>
     field<string>('Guid', { type: ['string', 'null'] }, options),
-  /** A `Uint8Array`. */
+  /** Declares a column whose values are `Uint8Array`. */
   binary: (options: TSchemaOptions = {}): TUnsafe<Uint8Array | null> =>
     field<Uint8Array>('Binary', {}, options),
 } as const;

@@ -34,7 +34,7 @@ const CHANGE_FRAME_BYTES_MAX = 512 * 6 + 3 * 80 + (VECTOR_REGIONS_MAX + 1) * STA
 /** Counts what a field takes besides its name and value: its stamp, quotes, brackets, colon and commas. */
 const FIELD_FRAME_BYTES = STAMP_BYTES_MAX + 8;
 const NAME_LENGTH_MAX = 128;
-/** The longest number, DateTime or Guid with its type. */
+/** Bounds the longest number, DateTime or Guid with its type. */
 const SCALAR_BYTES_MAX = 64;
 /** Brackets, quotes and the name of the type, of a String or a Binary. */
 const VALUE_FRAME_BYTES = 16;

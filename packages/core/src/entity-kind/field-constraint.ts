@@ -211,7 +211,7 @@ function characters(text: string): number {
   return count;
 }
 
-/** The greatest code point of one UTF-16 unit. */
+/** Is the greatest code point of one UTF-16 unit. */
 const UNIT_MAX = 0xffff;
 
 function isCount(bound: unknown): bound is number {

@@ -46,7 +46,7 @@ export interface ApplierOptions {
   readonly hybridClock: HybridClock;
   /** Tombstones older than this may have been collected. */
   readonly tombstoneAgeMs: number;
-  /** Of the tables of clients, by the kind that holds them: until when those with an age of their own were collected. */
+  /** Says, by the kind that holds tables of clients, until when those with an age of their own were collected. */
   readonly tombstones?: ReadonlyMap<string, Pick<HorizonRecord, 'read'>> | undefined;
   /** Is asked for its time before anything is refused as too old. */
   readonly store: Pick<TableStore, 'timeMs'>;

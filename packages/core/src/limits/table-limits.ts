@@ -18,14 +18,14 @@ import { operationBytes, rowBytes, valueBytes } from './row-size.ts';
 const KIB = 1_024;
 const MIB = 1_024 * KIB;
 
-/** 1 KiB of UTF-16. */
+/** Makes 1 KiB of UTF-16. */
 export const KEY_LENGTH_MAX = 512;
 /** Counts the columns of a row besides its keys and its time. */
 export const PROPERTIES_MAX = 252;
 const PROPERTY_NAME_LENGTH_MAX = 255;
 /** A String counts as UTF-16, so it holds half as many characters. */
 const PROPERTY_BYTES_MAX = 64 * KIB;
-/** By the formula of `rowBytes`. */
+/** Counts by the formula of `rowBytes`. */
 export const ROW_BYTES_MAX = MIB;
 /** Bounds an entity group transaction. */
 export const ROWS_PER_TRANSACTION_MAX = 100;

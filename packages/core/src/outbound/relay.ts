@@ -265,7 +265,7 @@ export interface Finish {
 
 export interface FinishOptions {
   readonly archive: Pick<Archive, 'append'>;
-  /** By entity kind. */
+  /** Are kept by entity kind. */
   readonly outboxes: ReadonlyMap<string, Outbox>;
 }
 

@@ -33,7 +33,7 @@ export type DeadLetterReplacements = ReadonlyMap<bigint, readonly DeadLetterRepl
  * `BUS_ENTITY_MISSING` or `BUS_FORBIDDEN`.
  */
 export interface QueueViewer {
-  /** From that sequence number on, ascending, at most `countMax`. */
+  /** Resolves with those from that sequence number on, ascending, at most `countMax`. */
   peek(lane: QueueLane, from: bigint, countMax: number): Promise<readonly QueuedMessage[]>;
   /**
    * Resubmits or discards the dead letters that are named, and leaves the others. A resubmitted one is

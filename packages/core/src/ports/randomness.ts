@@ -1,5 +1,5 @@
 export interface Randomness {
-  /** Uniform in [0, 1). */
+  /** Returns a number that is uniform in [0, 1). */
   fraction(): number;
   /** Returns a version 4 UUID in lower case. */
   uuid(): string;

@@ -141,7 +141,7 @@ function reachedMs({ passedMs, soundMs }: PeerProgress): number | undefined {
 
 export interface CatchUpInput {
   readonly nowMs: number;
-  /** Undefined before the first beat. */
+  /** Is undefined before the first beat. */
   readonly previous:
     | { readonly atMs: number; readonly catchingUpSinceMs: number | undefined }
     | undefined;

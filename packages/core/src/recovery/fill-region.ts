@@ -51,7 +51,7 @@ export interface FillReport {
 
 /** What filling a region would begin with: rows are compared as they are, and nothing is written. */
 export interface FillPlan {
-  /** Rows that count, by region. */
+  /** Counts rows, by region. */
   readonly rows: ReadonlyMap<string, number>;
   /** Entities whose rows are not the same in all of the regions. */
   readonly different: number;

@@ -95,7 +95,7 @@ export interface VerifyJournalsOptions {
 
 /** How the journals of conflicts compare. */
 export interface JournalsComparison {
-  /** By region. */
+  /** Is kept by region. */
   readonly recorded: ReadonlyMap<string, number>;
   /** Were not the same at first, and were when they were read again: a region was being told of them. */
   readonly settledCount: number;

@@ -43,7 +43,7 @@ export interface WriteAtRisk {
   readonly committedMs: number;
   /** `lost`: no other region has it. `delayed`: another has it, and not all show it yet. */
   readonly fate: 'lost' | 'delayed';
-  /** By peer. */
+  /** Are kept by peer. */
   readonly places: Readonly<Record<string, PeerPlace>>;
 }
 

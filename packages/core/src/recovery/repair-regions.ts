@@ -134,7 +134,7 @@ export async function applyRepair(
 export interface JoinOptions {
   readonly regions: readonly RecoveryRegion[];
   readonly bucket: string;
-  /** At most 100. */
+  /** Holds at most 100. */
   readonly entityIds: readonly string[];
   /** What an archive has of them: joined as if it were one more region's rows. */
   readonly archived?: ReadonlyMap<string, StoredState>;

@@ -29,7 +29,7 @@ export interface SurveyRiskOptions {
 }
 
 export interface RiskSurvey {
-  /** At risk, and on their way in the queue of a peer. */
+  /** Are at risk, and on their way in the queue of a peer. */
   readonly writes: readonly WriteAtRisk[];
   /** Peers of which nothing is known, so that nothing is assumed. */
   readonly outOfReach: readonly string[];

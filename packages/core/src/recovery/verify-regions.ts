@@ -202,11 +202,11 @@ export interface DamagedRow {
 
 export interface BucketComparison {
   readonly bucket: string;
-  /** By region. */
+  /** Is kept by region. */
   readonly rows: ReadonlyMap<string, number>;
   /** By region: what clients have written, by the formula of `rowBytes`, without what replication keeps beside. */
   readonly bytes: ReadonlyMap<string, number>;
-  /** By region. */
+  /** Is kept by region. */
   readonly digests: ReadonlyMap<string, string>;
   readonly damaged: readonly DamagedRow[];
 }

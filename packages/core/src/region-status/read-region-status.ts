@@ -17,7 +17,7 @@ import {
   type ReadinessSettings,
 } from '../readiness/decide-readiness.ts';
 
-/** Messages that wait in a region's own queue. */
+/** Counts the messages that wait in a region's own queue. */
 interface QueueCounts {
   readonly waiting: number;
   readonly deadLettered: number;
@@ -71,7 +71,7 @@ export interface RegionStatus {
   readonly outbox: Pick<OutboxDepth, 'owedToAll' | 'isComplete'>;
   /** Undefined, with the code of the error, when the queue does not answer. */
   readonly queue: QueueCounts | { readonly error: string } | undefined;
-  /** Up to `CONFLICTS_COUNTED_MAX`. */
+  /** Counts up to `CONFLICTS_COUNTED_MAX`. */
   readonly conflicts: number;
   /**
    * Says how the replicator's clock stands against ours: positive when it is ahead; undefined when it is

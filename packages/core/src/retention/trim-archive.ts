@@ -34,7 +34,7 @@ interface Holder {
 
 interface HeldRow {
   readonly found: ScannedArchiveRow;
-  /** Of how many entities it holds such a state. */
+  /** Counts the entities of which it holds such a state. */
   holds: number;
 }
 

@@ -26,7 +26,7 @@ export interface EntityState {
   readonly fields: ReadonlyMap<string, StampedField>;
   /** The last write that made it alive. */
   readonly alive: Stamp | undefined;
-  /** The last deletion. */
+  /** Is the stamp of the last deletion. */
   readonly deleted: Stamp | undefined;
   /**
    * The last write that owned the whole entity: what was stamped before it is gone, and no state holds a field

@@ -79,7 +79,7 @@ export function canonicalDateTime(text: string): string {
   return text.replace(FRACTION_ZEROS, '$1Z');
 }
 
-/** JSON form of a value: `["Int64","12"]`, or null. Exact for every Edm type. */
+/** Is the JSON form of a value: `["Int64","12"]`, or null. It is exact for every Edm type. */
 export type EncodedFieldValue = readonly [FieldValue['type'], string | number | boolean] | null;
 
 const INT32_MIN = -(2 ** 31);

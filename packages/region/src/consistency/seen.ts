@@ -26,7 +26,7 @@ interface Visit {
 
 /** What a caller has seen. */
 export interface Seen {
-  /** By region. */
+  /** Are kept by region. */
   readonly visits: ReadonlyMap<string, Visit>;
   /** By the hash of the row, the one met last at the end. */
   readonly rows: ReadonlyMap<string, VersionVector>;

@@ -64,7 +64,7 @@ export interface MirrorProgress {
 
 interface MirrorNote {
   readonly table: string;
-  /** Undefined before the first page. */
+  /** Is undefined before the first page. */
   readonly record: MirrorRecord | undefined;
 }
 

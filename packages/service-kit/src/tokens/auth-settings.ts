@@ -50,7 +50,7 @@ export interface AuthSettings {
   readonly issuer: string;
   /** As the tokens have it in `aud`: this API. */
   readonly audience: string;
-  /** Undefined to look it up at the issuer. */
+  /** Is undefined where it is looked up at the issuer. */
   readonly jwksUrl: string | undefined;
   readonly tokenType: TokenType;
 }

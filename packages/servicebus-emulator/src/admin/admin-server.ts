@@ -35,7 +35,7 @@ export interface AdminServerOptions {
   /** 0 takes a free port. */
   readonly port: number;
   readonly tls: TlsIdentity | undefined;
-  /** At least one. */
+  /** Holds at least one. */
   readonly tenants: readonly Tenant[];
   readonly clock: Clock;
   readonly accessRules: readonly SharedAccessRule[] | undefined;

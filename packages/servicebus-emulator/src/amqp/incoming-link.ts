@@ -23,7 +23,7 @@ import {
   settleDelivery,
 } from './rhea-internals.ts';
 
-/** The limit of the service's Standard tier, for a message and for a batch. */
+/** Is the limit of the service's Standard tier, for a message and for a batch. */
 export const MESSAGE_BYTES_MAX = 256 * 1024;
 /** So many transfers may wait for their commit on one link. */
 const CREDIT_WINDOW = 1_000;

@@ -25,7 +25,7 @@ export function parseAddress(address: string): Address {
   return { node: 'queue', path };
 }
 
-/** The queue or dead-letter sub-queue of the path. */
+/** Returns the queue or dead-letter sub-queue of the path. */
 export function findQueue(namespace: Namespace, path: string): Queue | undefined {
   if (!endsWith(path, DEAD_LETTER_SUFFIX)) return namespace.find(path)?.main;
   return namespace.find(path.slice(0, -DEAD_LETTER_SUFFIX.length))?.deadLetters;

@@ -35,7 +35,7 @@ import {
 import { openSessionLink, SESSION_FILTER } from './session-link.ts';
 
 export interface ServeOptions {
-  /** At least one. */
+  /** Holds at least one. */
   readonly tenants: readonly Tenant[];
   readonly clock: Clock;
   /** Undefined when anybody may do anything. */

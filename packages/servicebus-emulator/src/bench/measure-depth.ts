@@ -2,7 +2,7 @@ import { ServiceBusClient } from '@azure/service-bus';
 import { completeWithSdk, sendWithSdk } from './sdk-client.ts';
 import { type BrokerKind, QUEUE, withBroker } from './with-broker.ts';
 
-/** Small, so that a million of them fit a queue of the default size. */
+/** Is small, so that a million of them fit a queue of the default size. */
 const BYTES = 100;
 const PROBE = 2_000;
 const PROBES = 3;

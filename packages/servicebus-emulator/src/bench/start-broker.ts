@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 export interface Broker {
   readonly amqpPort: number;
-  /** Empty for the bare one. */
+  /** Is empty for the bare one. */
   readonly connectionString: string;
   /** From the start of the process to its line. */
   readonly startMs: number;

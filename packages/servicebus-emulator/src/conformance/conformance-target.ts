@@ -95,7 +95,7 @@ async function openConformanceTarget(): Promise<ConformanceTarget> {
   };
 }
 
-/** The target of one test file, open from before its first test until after its last. */
+/** Returns the target of one test file, which is open from before its first test until after its last. */
 export function useConformanceTarget(): ConformanceTarget {
   // Filled in later: tests read its fields when they run.
   const target = {} as ConformanceTarget;

@@ -10,7 +10,7 @@ import rhea, {
   type SenderOptions,
 } from 'rhea';
 
-/** A client on plain rhea, without an SDK between the test and the broker. */
+/** Is a client on plain rhea, without an SDK between the test and the broker. */
 export interface RawPeer {
   readonly connection: Connection;
   /** Resolves to the open link, or to the error with which it was closed. */

@@ -21,7 +21,7 @@ export interface EmulatorControl {
   dropLinks(name: string): void;
   /** Refuses the next sends (each a message or a batch) with the AMQP condition. */
   failNext(name: string, count: number, condition: string): void;
-  /** The same for any kind of operation. */
+  /** Does the same for any kind of operation. */
   fail(name: string, failure: NextFailure): void;
   /** Leaves settlements undone and unanswered until they are released; locks may expire meanwhile. */
   holdSettlements(name: string): void;

@@ -28,7 +28,7 @@ function toSeen(message: ServiceBusReceivedMessage): SeenMessage {
   };
 }
 
-/** Everything in the queue. */
+/** Resolves with everything in the queue. */
 export async function peekAll(client: ServiceBusClient): Promise<SeenMessage[]> {
   const receiver = client.createReceiver(QUEUE);
   const all: SeenMessage[] = [];

@@ -51,7 +51,7 @@ export function setApplicationProperties(payload: Buffer, changes: PropertyChang
 
 const createMessageId = (): string => randomUUID().replaceAll('-', '');
 
-/** The message with an id of its own or a new one. */
+/** Returns the message with an id of its own or a new one. */
 export function withMessageId(message: IncomingMessage): IncomingMessage {
   return { ...message, payload: ensureMessageId(message.payload, createMessageId) };
 }

@@ -75,7 +75,7 @@ textarea, input[type=text] { font: inherit; width: 100%; box-sizing: border-box;
 button { font: inherit; padding: .3rem .9rem; }
 `;
 
-/** No script, no picture, no other site; the style by its digest. */
+/** Allows no script, no picture and no other site; the style by its digest. */
 const POLICY = [
   "default-src 'none'",
   `style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'`,

@@ -16,7 +16,7 @@ import type { Sessions } from './sessions/sessions.ts';
 /** The state of one queue or dead-letter sub-queue, shared by the operations on it. */
 export interface QueueCore {
   readonly id: number;
-  /** The name of the entity, also for its dead-letter sub-queue. */
+  /** Is the name of the entity, also for its dead-letter sub-queue. */
   readonly name: string;
   readonly store: MessageStore;
   readonly clock: Clock;
@@ -30,7 +30,7 @@ export interface QueueCore {
   readonly seen: SeenMessages | undefined;
   /** Sequence numbers whose settlement is being committed: neither locked nor free. */
   readonly settling: Set<number>;
-  /** Undefined for a dead-letter sub-queue. */
+  /** Is undefined for a dead-letter sub-queue. */
   readonly deadLetters: QueueCore | undefined;
   readonly lockAlarm: Alarm;
   readonly dueAlarm: Alarm;

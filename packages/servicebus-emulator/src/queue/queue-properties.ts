@@ -3,7 +3,7 @@ import type { AccessRight } from '../shared-access-signature.ts';
 export const QUEUE_STATUSES = ['Active', 'Disabled', 'SendDisabled', 'ReceiveDisabled'] as const;
 export type QueueStatus = (typeof QUEUE_STATUSES)[number];
 
-/** A key to one queue alone. */
+/** Is a key to one queue alone. */
 export interface QueueAccessRule {
   readonly name: string;
   readonly primaryKey: string;

@@ -94,7 +94,7 @@ export interface DueMessage {
 export interface MessageStore {
   commit(writes: readonly StoreWrite[]): Promise<void>;
   read(queueId: number, sequenceNumber: number): Promise<StoredMessage | undefined>;
-  /** Messages in order of sequence number, of every state. */
+  /** Resolves with messages in order of sequence number, of every state. */
   scan(options: ScanOptions): Promise<StoredMessage[]>;
   /** Messages that have a dueAtMs, in order of it, then of sequence number. */
   scanDue(options: ScanDueOptions): Promise<DueMessage[]>;

@@ -55,7 +55,7 @@ export function noteKey(queueId: number, { kind, name }: NoteKey): Buffer {
   return Buffer.concat([head, Buffer.from(name, 'utf8')]);
 }
 
-/** Just behind the last note of the kind. */
+/** Returns the key just behind the last note of the kind. */
 export function noteKeyEnd(queueId: number, kind: NoteKey['kind']): Buffer {
   const end = noteKey(queueId, { kind, name: '' });
   end.writeUInt8(NOTE_KINDS[kind] + 1, 4);

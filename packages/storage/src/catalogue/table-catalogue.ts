@@ -167,7 +167,7 @@ const BUCKET = '00';
 
 interface Known {
   readonly catalogue: Catalogue;
-  /** When reading began. */
+  /** Is when reading began. */
   readonly askedMs: number;
 }
 

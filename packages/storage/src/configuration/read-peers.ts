@@ -4,7 +4,7 @@ import type { Secret } from './setting.ts';
 
 export interface Peer {
   readonly region: string;
-  /** A connection string, or the host name of a namespace. */
+  /** Is a connection string, or the host name of a namespace. */
   readonly connection: Secret;
   readonly queue: string;
 }

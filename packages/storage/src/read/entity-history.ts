@@ -58,7 +58,7 @@ export interface EntityHistory<K extends TypedKind> {
   read(entityId: string, limit: number, cursor?: string): Promise<HistoryPage<K>>;
 }
 
-/** The same of a kind of any form. */
+/** Is the same of a kind of any form. */
 export interface StateHistory {
   read(entityId: string, limit: number, cursor?: string): Promise<HistoryPageOf<StateHistoryEntry>>;
 }

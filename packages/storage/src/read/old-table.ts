@@ -25,7 +25,7 @@ import {
 
 export interface OldTableOptions {
   readonly store: TableStore;
-  /** Its own name. */
+  /** Is its own name. */
   readonly table: string;
   /** What the ids of its rows begin with here. */
   readonly tableId: string;

@@ -25,7 +25,7 @@ export interface OpenRecord extends OpenKey {
   readonly values: Properties;
   /** Which transactions of which regions this row contains; `encodeVector` makes it an ETag. */
   readonly version: VersionVector;
-  /** The region of the newest transaction. */
+  /** Is the region of the newest transaction. */
   readonly origin: string;
   /** Its archive key; undefined when the newest transaction was written in this region. */
   readonly referenceId: string | undefined;
@@ -42,7 +42,7 @@ export interface OpenPage {
 /** Is one of the operations of a transaction. */
 export interface OpenOperation extends OpenKey {
   readonly kind: 'put' | 'merge' | 'remove';
-  /** Of a removal none. */
+  /** Is absent for a removal. */
   readonly values?: FieldValues | undefined;
   readonly condition?: WriteCondition | undefined;
 }

@@ -54,11 +54,11 @@ import { sealCursor, unsealCursor } from './page-cursor.ts';
 export interface OpenQuery {
   /** Says which rows are meant, by their properties, `PartitionKey` and `RowKey`; all by default. */
   readonly where?: Predicate | undefined;
-  /** All by default. */
+  /** Limits the query to one partition; all are read by default. */
   readonly partition?: string | undefined;
   /** 1 to 1,000 rows a page; 1,000 by default. */
   readonly limit?: number | undefined;
-  /** That of the page before, of the same query, in any region. */
+  /** Is that of the page before, of the same query, in any region. */
   readonly cursor?: string | undefined;
   /** Names the properties that are given; all by default. */
   readonly select?: readonly string[] | undefined;
@@ -92,7 +92,7 @@ export interface OpenRowsPage {
 }
 
 export const OPEN_PAGE_LIMIT_MAX = 1_000;
-/** Of the values of a page, but for its last row: some, as the service's answers have, whatever its rows are. */
+/** Bounds the values of a page, but for its last row, much as the service bounds its answers. */
 const PAGE_BYTES_MAX = 4 * 1_024 * 1_024;
 const LOOKED_AT_MAX = 10_000;
 const PAGE_MS_MAX = 4_000;

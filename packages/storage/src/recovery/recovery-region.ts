@@ -107,7 +107,7 @@ export interface TableRowScannerOptions {
   readonly kind: EntityKind;
   /** Without it a row in another bucket than its own counts as one. */
   readonly bucketCount?: number;
-  /** Another table than the kind's own. */
+  /** Names another table than the kind's own. */
   readonly table?: string;
 }
 

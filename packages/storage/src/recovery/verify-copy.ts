@@ -16,7 +16,7 @@ import {
 import type { AdoptedRow, OldTable, RefusedRow } from '../read/old-table.ts';
 import { type NamedRow, nameRows } from '../status/table-records.ts';
 
-/** What became of an old row in one region. */
+/** Says what became of an old row in one region. */
 type CopyVerdict = 'untouched' | 'changed' | 'deleted' | 'different' | 'missing';
 
 /** Judges one old row by what a region has under its keys. */

@@ -32,7 +32,7 @@ export interface CollectOptions {
   readonly tables?: ReadonlyMap<string, number> | undefined;
   /** Ids of tables of which no tombstone goes, since it may hide an old row; of none by default. */
   readonly hiding?: ReadonlySet<string> | undefined;
-  /** Of which entities all goes, alive or not, since their table is gone for good; of none by default. */
+  /** Says of which entities all goes, alive or not, since their table is gone for good; there are none by default. */
   readonly purge?: Purge | undefined;
   readonly signal?: AbortSignal;
   /** Told of each row that is none of an entity, or that nobody can read. */
@@ -132,7 +132,7 @@ export interface TombstoneTurnOptions extends Pick<TableCatalogueOptions, 'onDam
   readonly store: TableStore;
   readonly entityKind: string;
   readonly clock: Pick<Clock, 'nowMs' | 'sleep'>;
-  /** Of every peer the time of its newest watermark that this region has passed. */
+  /** Are the times of the newest watermark of every peer that this region has passed. */
   readonly passedMs: readonly (number | undefined)[];
   /** What is collected of tables without an age of their own, in milliseconds. */
   readonly horizonMs: number;

@@ -29,7 +29,7 @@ import { createTombstoneHorizons } from './collect-tombstones.ts';
 interface Keep {
   /** In milliseconds. */
   readonly keepMs: number | undefined;
-  /** Of what is encoded, for each entity kind. */
+  /** Counts what is encoded, for each entity kind. */
   readonly keepBytes: number | undefined;
 }
 
@@ -74,7 +74,7 @@ const NOTHING: TrimReport = { rows: 0, bytes: 0, isWhole: true };
 interface Known {
   readonly nowMs: number;
   readonly ofPeers: readonly (PeerProgress | undefined)[];
-  /** By table id. */
+  /** Are kept by table id. */
   readonly keeps: ReadonlyMap<string, TableKeep>;
 }
 

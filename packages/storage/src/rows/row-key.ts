@@ -72,7 +72,7 @@ const LANE = /^(?:~o~|~p~[^~]*~)/;
 /** Sorts below every key of an entity and every stamp, and above what is set aside. */
 export const ENTITY_ROWS_FROM = '"';
 
-/** Rows of the system in an entity partition: above every entity's key. */
+/** Begins the rows of the system in an entity partition, above every entity's key. */
 export const SYSTEM_ROWS_FROM = '~';
 
 const PLAIN = /^[A-Za-z0-9._-]$/;

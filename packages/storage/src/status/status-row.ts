@@ -35,7 +35,7 @@ export interface StatusRow<T> {
 
 export interface StatusRowOptions<T> {
   readonly store: TableStore;
-  /** `Replication` by default. */
+  /** Is `Replication` by default. */
   readonly table?: string;
   readonly partitionKey?: string;
   readonly rowKey: string;

@@ -48,7 +48,7 @@ export const GOING = 'going';
 export interface TableConflictJournalOptions {
   readonly store: TableStore;
   readonly kinds: readonly EntityKind[];
-  /** One for every kind, or by the kind. */
+  /** Is one for every kind, or depends on the kind. */
   readonly bucketCount: number | ((entityKind: string) => number);
   /** Names the regions that are told of what is found here; none by default. */
   readonly peers?: readonly string[];

@@ -72,7 +72,7 @@ const COMMIT_DELAY_MS = 500;
 const PAGE_ROWS = 1_000;
 const PARTITIONS_AT_ONCE = 8;
 const REFUSAL_LENGTH_MAX = 300;
-/** Of what a store takes at once some is for its envelope. */
+/** Is less than a store takes at once: some of that is for its envelope. */
 const BYTES_PER_TRANSACTION_MAX = TRANSACTION_BYTES_MAX / 2;
 
 /** Settles the next page. Throws what the stores throw; what was written by then is found again. */

@@ -159,7 +159,7 @@ export function createArchiveSweeper(
 interface BusyOutboxesOptions {
   readonly store: Pick<TableStore, 'query'>;
   readonly clock: Pick<Clock, 'nowMs'>;
-  /** By entity kind. */
+  /** Are kept by entity kind. */
   readonly outboxes: ReadonlyMap<string, Outbox>;
 }
 

@@ -261,7 +261,7 @@ function isSecret(value: unknown): value is Secret {
   return typeof value === 'object' && value !== null && 'reveal' in value;
 }
 
-/** This region's own queue. */
+/** Returns this region's own queue. */
 export function ownQueueOf({ configuration, settings }: PreparedRegion): BusQueue {
   const connection = configuration.get('ServiceBusConnection');
   assert(connection !== undefined, 'a region with peers has a connection to its own namespace');

@@ -38,7 +38,7 @@ export interface Duty {
   readonly turn: (signal: AbortSignal) => Promise<void>;
   /** From the end of a turn to the next, in milliseconds before jitter; 0 for one that waits itself. */
   readonly intervalMs: () => number;
-  /** Before the first turn. */
+  /** Is how long passes before the first turn. */
   readonly firstDelayMs: number;
   /** The process is ready once this one has succeeded. */
   readonly isNeededForReady: boolean;

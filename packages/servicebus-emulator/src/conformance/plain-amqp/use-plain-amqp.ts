@@ -72,7 +72,7 @@ export async function take(taken: Taken, count: number): Promise<EventContext[]>
 interface PlainAmqp {
   readonly target: ConformanceTarget;
   readonly peer: RawPeer;
-  /** A new queue with a message of each body, and a link to it. */
+  /** Makes a new queue with a message of each body, and a link to it. */
   queueWith(...bodies: unknown[]): Promise<{ readonly name: string; readonly sender: Sender }>;
   openReceiver(address: string, settleMode?: 0 | 1): Promise<Taken>;
   /** The first message at the address. */

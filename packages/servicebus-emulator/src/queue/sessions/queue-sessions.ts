@@ -66,7 +66,7 @@ async function idsUpdatedAfter(core: QueueCore, timeMs: number): Promise<string[
 interface AcceptRequest {
   /** Undefined for the next session that is free and has messages. */
   readonly sessionId: string | undefined;
-  /** How long to wait for such a session. */
+  /** Bounds how long such a session is waited for. */
   readonly timeoutMs: number;
   /** Called when the lock on the session has expired. */
   readonly lost: () => void;
