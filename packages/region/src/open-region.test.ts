@@ -237,6 +237,100 @@ const neverSending = ({ region }: { readonly region: string }) => ({
   close: async () => undefined,
 });
 
+describe('what a region knows of itself', () => {
+  test('is nothing before it is open, and its settings then', async () => {
+    const world = createWorld();
+    const { region } = regionOf(world, { region: 'east', peer: 'west' });
+    const closed = expect.objectContaining({ code: 'TABLE_UNAVAILABLE' });
+    expect(() => region.setting('Sweep.IntervalMs')).toThrow(closed);
+    expect(() => region.catalogue).toThrow(closed);
+    expect(() => region.session()).toThrow(closed);
+    expect(() => region.openTable('Events')).toThrow(closed);
+    await expect(region.findTable('Events')).rejects.toEqual(closed);
+    await expect(region.syncedMs()).rejects.toEqual(closed);
+    expect(region.relayQueueLength()).toBe(0);
+    expect(region.notices().current()).toEqual([]);
+    expect(region.notices().count('row-foreign')).toBe(0);
+    await drive(world, region.open());
+    expect(region.setting('Peer.Region')).toBe('west');
+  });
+
+  test('is up to when all that the others wrote is here, and nothing before they were heard', async () => {
+    const world = createWorld();
+    const east = regionOf(world, { region: 'east', peer: 'west' }).region;
+    await drive(world, east.open());
+    await world.clock.advance(5_000);
+    expect(await drive(world, east.syncedMs())).toBeUndefined();
+    const west = regionOf(world, { region: 'west', peer: 'east' }).region;
+    await drive(world, west.open());
+    await world.clock.advance(10_000);
+    const nowMs = world.clock.nowMs();
+    const syncedMs = (await drive(world, east.syncedMs()))!;
+    expect(syncedMs).toBeLessThanOrEqual(nowMs);
+    expect(syncedMs).toBeGreaterThan(nowMs - 5_000);
+    const alone = regionOf(world, {
+      region: 'alone',
+      peer: 'none',
+      settings: { 'Customer.DataAccess': 'single-region' },
+    }).region;
+    await drive(world, alone.open());
+    expect(await alone.syncedMs()).toBe(world.clock.nowMs());
+  });
+
+  test('is what it met that somebody has to see to, in reads and in its duties', async () => {
+    const world = createWorld();
+    const store = createMemoryTableStore();
+    const { region, log } = regionOf(world, { region: 'east', peer: 'west', store });
+    await drive(world, region.open());
+    const damage = (table: string, rowKey: string) =>
+      store.commit({
+        table,
+        partitionKey: '00',
+        operations: [{ kind: 'insert', rowKey, properties: new Map() }],
+      });
+    await damage('Devices', 'd-1');
+    await drive(world, region.tables.devices.list(10));
+    expect(region.notices().current()).toMatchObject([
+      { kind: 'row-foreign', subject: 'Devices/00/d-1', count: 1 },
+    ]);
+    expect(log.of('row-foreign')).toMatchObject([{ subject: 'Devices/00/d-1' }]);
+    await damage('Orders', '~o~damaged');
+    await world.clock.advance(5_000);
+    const kinds = region
+      .notices()
+      .current()
+      .map(({ kind }) => kind);
+    expect(kinds.toSorted()).toEqual(['outbox-row-damaged', 'row-foreign']);
+    expect(region.notices().count('row-foreign')).toBe(1);
+    expect(region.notices().count('outbox-row-damaged')).toBeGreaterThan(0);
+  });
+
+  test('is how much waits to be sent, which it gives up at the stop before its time is over', async () => {
+    const world = createWorld();
+    const bus = memoryBusOf(world.bus);
+    const hanging = {
+      ...bus,
+      createPublisher: ({ region }: { readonly region: string }) => ({
+        peer: region,
+        publish: () => new Promise<never>(() => undefined),
+        close: async () => undefined,
+      }),
+    };
+    const given = { region: 'east', peer: 'west', bus: hanging, replicate: false };
+    const { region, log } = regionOf(world, { ...given, shutdownMs: 10_000 });
+    await drive(world, region.open());
+    for (const id of ['o-1', 'o-2', 'o-3']) {
+      await drive(world, region.tables.orders.put(id, { item: 'pump' }));
+    }
+    expect(region.relayQueueLength()).toBeGreaterThan(0);
+    const begunMs = world.clock.nowMs();
+    await drive(world, region.stop());
+    expect(world.clock.nowMs() - begunMs).toBeGreaterThan(1_000);
+    expect(world.clock.nowMs() - begunMs).toBeLessThan(10_000);
+    expect(log.of('shutdown-step-done').map(({ step }) => step)).toContain('close the senders');
+  });
+});
+
 describe('a region that leaves its duties to another process', () => {
   test('I14: is not ready while no replicator is heard', async () => {
     const world = createWorld();

@@ -200,7 +200,13 @@ describe('a table of the catalogue', () => {
       peers: [],
     });
     const session = east.session();
-    await drive(world, session.openTable('Events').get(KEY));
+    const inSession = session.openTable('Events');
+    await drive(world, inSession.get(KEY));
+    await drive(world, inSession.query());
+    await drive(world, inSession.put(KEY, text('valve')));
+    await drive(world, inSession.transact([{ kind: 'remove', ...KEY }]));
+    // What no other region gets is none of what is carried there.
+    expect(session.token()).toBe(east.session().token());
     const inWest = west.session({ token: session.token(), ...WAIT });
     expect(await drive(world, inWest.openTable('Events').get(KEY))).toBeUndefined();
   });

@@ -1,7 +1,14 @@
-import { decodeVector } from '@tandem/core';
+import { decodeVector, formatStamp, vectorWith } from '@tandem/core';
 import { sealCursor } from '@tandem/storage';
 import { describe, expect, test } from 'vitest';
-import { decodeSeen, encodeSeen, joinSeen, NOTHING_SEEN, withRow } from './consistency/seen.ts';
+import {
+  decodeSeen,
+  encodeSeen,
+  joinSeen,
+  NOTHING_SEEN,
+  rowKeyOf,
+  withRow,
+} from './consistency/seen.ts';
 import { createWorld, drive, openTwo, regionOf } from './testing/memory-world.ts';
 
 const WAIT = { waitMs: 20_000 };
@@ -113,6 +120,102 @@ describe('I9: a session', () => {
     await expect(drive(world, inWest.tables.orders.list(10))).rejects.toMatchObject(late);
     expect(world.clock.nowMs() - begunMs).toBe(1_000);
     expect(inWest.token()).toBe(inEast.token());
+  });
+
+  test('has a hundred places to wait for one caller, and two hundred for all', async () => {
+    const world = createWorld();
+    const west = regionOf(world, { region: 'west', peer: 'east', replicate: false }).region;
+    await drive(world, west.open());
+    const visits = new Map([['east', { timeMs: world.clock.nowMs(), writers: new Set(['east']) }]]);
+    const token = encodeSeen({ visits, rows: new Map() });
+    const ask = (caller: string) =>
+      west
+        .session({ token, waitMs: 500, caller })
+        .tables.orders.list(1)
+        .catch((error: unknown) => error);
+    const waiting = ['ada', 'bob', 'eve'].flatMap((caller) =>
+      Array.from({ length: 101 }, () => ask(caller)),
+    );
+    const told = await drive(world, Promise.all(waiting));
+    const codes = told.map((error) => (error as { code: string }).code);
+    const full = (from: number) => codes.slice(from, from + 101);
+    expect(full(0).filter((code) => code === 'OVERLOADED')).toHaveLength(1);
+    expect(full(101).filter((code) => code === 'OVERLOADED')).toHaveLength(1);
+    expect(new Set(full(202))).toEqual(new Set(['OVERLOADED']));
+    // Each gave its place back.
+    expect(await drive(world, ask('ada'))).toMatchObject({ code: 'STATE_NOT_REACHED' });
+  });
+
+  test('waits no longer once the region stops', async () => {
+    const world = createWorld();
+    const west = regionOf(world, { region: 'west', peer: 'east', replicate: false }).region;
+    await drive(world, west.open());
+    const visits = new Map([['east', { timeMs: world.clock.nowMs(), writers: new Set(['east']) }]]);
+    const token = encodeSeen({ visits, rows: new Map() });
+    const begunMs = world.clock.nowMs();
+    const reading = west.session({ token, waitMs: 60_000 }).tables.orders.list(1);
+    const refused = expect(reading).rejects.toMatchObject({ code: 'STATE_NOT_REACHED' });
+    await world.clock.advance(1_000);
+    await drive(world, west.stop());
+    await refused;
+    expect(world.clock.nowMs() - begunMs).toBeLessThan(2_000);
+  });
+
+  test('waits for what each writer had done until it was seen last, by what clocks may differ', async () => {
+    const world = createWorld();
+    const { west } = await openTwo(world);
+    await world.clock.advance(5_000);
+    const nowMs = world.clock.nowMs();
+    const seenIn = (timeMs: number, writers: readonly string[], place = 'east') => {
+      const visits = new Map([[place, { timeMs, writers: new Set(writers) }]]);
+      return west.region.session({ token: encodeSeen({ visits, rows: new Map() }), ...WAIT });
+    };
+    const waited = async (session: ReturnType<typeof seenIn>) => {
+      const begunMs = world.clock.nowMs();
+      await drive(world, session.tables.orders.get('o-1'));
+      return world.clock.nowMs() - begunMs;
+    };
+    // What was seen here, what this region wrote, and what is long here is waited for in none.
+    expect(await waited(seenIn(nowMs + 1_000, ['east'], 'west'))).toBe(0);
+    expect(await waited(seenIn(nowMs + 1_000, ['west']))).toBe(0);
+    expect(await waited(seenIn(nowMs - 4_000, ['east']))).toBe(0);
+    expect(await waited(seenIn(nowMs, ['east', 'west']))).toBeGreaterThan(0);
+    expect(world.clock.nowMs()).toBeGreaterThan(nowMs);
+  });
+
+  test('refuses a version of a row that no region can have made, once that row is asked for', async () => {
+    const { world, west } = await setUp();
+    const timeMs = world.clock.nowMs() + 3_600_000;
+    const version = vectorWith(
+      new Map(),
+      formatStamp({ timeMs, counter: 0, region: 'east', writer: 'w' }),
+    );
+    const here = { region: 'east', nowMs: world.clock.nowMs() };
+    const row = { key: rowKeyOf('Orders', 'o-1'), version };
+    const token = encodeSeen(withRow(NOTHING_SEEN, row, here));
+    const session = west.session({ token, ...WAIT });
+    await expect(drive(world, session.tables.orders.get('o-1'))).rejects.toMatchObject({
+      code: 'SESSION_INVALID',
+      message: expect.stringMatching(/cannot go on: its time in east/) as unknown,
+    });
+    expect(await drive(world, session.tables.orders.get('o-2'))).toBeUndefined();
+  });
+
+  test('has seen what refuses its write, and what it deletes', async () => {
+    const { world, east } = await setUp();
+    await drive(world, east.tables.orders.put('o-1', { item: 'pump' }));
+    const empty = east.session().token();
+    const refused = east.session();
+    const put = refused.tables.orders.put('o-1', { item: 'valve' }, { kind: 'absent' });
+    expect(await drive(world, put)).toMatchObject({ kind: 'condition-failed' });
+    expect(refused.token()).not.toBe(empty);
+    const missing = east.session();
+    const patch = missing.tables.orders.patch('o-3', { count: 1 });
+    expect(await drive(world, patch)).toMatchObject({ kind: 'not-found' });
+    expect(missing.token()).toBe(empty);
+    const deleting = east.session();
+    await drive(world, deleting.tables.orders.remove('o-1'));
+    expect(deleting.token()).not.toBe(empty);
   });
 });
 
