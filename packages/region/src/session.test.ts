@@ -122,12 +122,17 @@ describe('I9: a session', () => {
     expect(inWest.token()).toBe(inEast.token());
   });
 
-  test('has a hundred places to wait for one caller, and two hundred for all', async () => {
-    const world = createWorld();
+  /** Opens west, which hears nothing, with a token of what was seen in east. */
+  const openBehind = async (world: ReturnType<typeof createWorld>) => {
     const west = regionOf(world, { region: 'west', peer: 'east', replicate: false }).region;
     await drive(world, west.open());
     const visits = new Map([['east', { timeMs: world.clock.nowMs(), writers: new Set(['east']) }]]);
-    const token = encodeSeen({ visits, rows: new Map() });
+    return { west, token: encodeSeen({ visits, rows: new Map() }) };
+  };
+
+  test('has a hundred places to wait for one caller, and two hundred for all', async () => {
+    const world = createWorld();
+    const { west, token } = await openBehind(world);
     const ask = (caller: string) =>
       west
         .session({ token, waitMs: 500, caller })
@@ -148,10 +153,7 @@ describe('I9: a session', () => {
 
   test('waits no longer once the region stops', async () => {
     const world = createWorld();
-    const west = regionOf(world, { region: 'west', peer: 'east', replicate: false }).region;
-    await drive(world, west.open());
-    const visits = new Map([['east', { timeMs: world.clock.nowMs(), writers: new Set(['east']) }]]);
-    const token = encodeSeen({ visits, rows: new Map() });
+    const { west, token } = await openBehind(world);
     const begunMs = world.clock.nowMs();
     const { orders } = west.session({ token, waitMs: 60_000 }).tables;
     const reading = orders.list(1).catch((error: unknown) => error);
