@@ -179,7 +179,7 @@ async function findClientTable(
     const unread = silent.length === 0 ? '' : ` Without an answer: ${silent.join(', ')}.`;
     throw new UsageError(`No catalogue has a table "${name}".${unread}`);
   }
-  if (found.replicate === UNREADABLE) {
+  if (found.source === UNREADABLE) {
     throw new UsageError(
       `A newer build wrote how table ${found.name} is kept, and where its rows are. Use its command.`,
     );

@@ -395,26 +395,29 @@ describe('a table of clients in two regions', () => {
   });
 });
 
-describe('a table of which a newer build wrote to which regions it goes', () => {
-  test('is looked for in no rows: that there are none would be a lie', async () => {
-    const { run, store } = await setUp();
-    const rowKey = 'orders=7E0000';
-    const { etag, properties } = (await store.get('Catalog', '00', rowKey))!;
-    const written = new Map([
-      ...properties,
-      ['replicate', { type: 'String', value: 'east,west' } as const],
-    ]);
-    const operations = [{ kind: 'replace', rowKey, etag, properties: written } as const];
-    await store.commit({ table: 'Catalog', partitionKey: '00', operations });
-    const refused = {
-      code: EXIT.usage,
-      json: { error: { message: expect.stringContaining('newer build') } },
-    };
-    expect(await run('forget', ...ROW, '--apply')).toMatchObject(refused);
-    expect(await run('history', ...ROW)).toMatchObject(refused);
-    const { json } = await run('tables', 'list', '--region', 'east');
-    expect(json['tables']).toMatchObject([{ name: 'Bills' }, { replicate: 'unreadable' }]);
-  });
+describe('a table of which a newer build wrote how it is kept', () => {
+  test.each([
+    ['replicate', 'east,west', 'unreadable'],
+    ['policy', 'merge', 'all'],
+  ])(
+    'is looked for in no rows, whose rules nobody knows here: %s',
+    async (name, value, replicate) => {
+      const { run, store } = await setUp();
+      const rowKey = 'orders=7E0000';
+      const { etag, properties } = (await store.get('Catalog', '00', rowKey))!;
+      const written = new Map([...properties, [name, { type: 'String', value } as const]]);
+      const operations = [{ kind: 'replace', rowKey, etag, properties: written } as const];
+      await store.commit({ table: 'Catalog', partitionKey: '00', operations });
+      const refused = {
+        code: EXIT.usage,
+        json: { error: { message: expect.stringContaining('newer build') } },
+      };
+      expect(await run('forget', ...ROW, '--apply')).toMatchObject(refused);
+      expect(await run('history', ...ROW)).toMatchObject(refused);
+      const { json } = await run('tables', 'list', '--region', 'east');
+      expect(json['tables']).toMatchObject([{ name: 'Bills' }, { replicate }]);
+    },
+  );
 });
 
 describe('a table that is not replicated', () => {
