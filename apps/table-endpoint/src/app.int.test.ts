@@ -253,8 +253,8 @@ describe('the account', () => {
 
 describe('what logs and metrics call an address', () => {
   it.each([
-    ["/shop/Orders(PartitionKey='ada@example.com',RowKey='1')", '/{table}({keys})'],
-    ['/shop/Orders(PartitionKey=%27a%27,RowKey=%27b%27)?$select=x', '/{table}({keys})'],
+    ["/shop/Orders(PartitionKey='ada@example.com',RowKey='1')", '/{table}({row})'],
+    ['/shop/Orders(PartitionKey=%27a%27,RowKey=%27b%27)?$select=x', '/{table}({row})'],
     ["/shop/Orders()?$filter=Name eq 'Ada'", '/{table}'],
     ['/shop/Orders', '/{table}'],
     ["/shop/Tables('Orders')", '/Tables'],

@@ -1,11 +1,5 @@
 /** The tables of a region as the Table service has them: names from the catalogue, rows of an open kind. */
-import {
-  AppError,
-  newestStamp,
-  publicETag,
-  publicTimestamp,
-  type TableGeneration,
-} from '@tandem/core';
+import { AppError, publicVersion, type TableGeneration } from '@tandem/core';
 import type { FoundRegionTable, Region } from '@tandem/region';
 import type { OpenOperation, OpenRecord, WriteCondition } from '@tandem/storage';
 import {
@@ -111,14 +105,7 @@ function readable<T>(read: () => T, otherwise: T): T {
 }
 
 function toStoredEntity({ partitionKey, rowKey, values, version }: OpenRecord): StoredEntity {
-  const newest = newestStamp(version);
-  return {
-    partitionKey,
-    rowKey,
-    timestamp: newest === undefined ? '' : publicTimestamp(newest),
-    etag: publicETag(version),
-    properties: values,
-  };
+  return { partitionKey, rowKey, ...publicVersion(version), properties: values };
 }
 
 function toOperation(write: RowWrite): OpenOperation {

@@ -441,6 +441,7 @@ export {
   newestStamp,
   publicETag,
   publicTimestamp,
+  publicVersion,
   type VersionVector,
   vectorWith,
 } from './state/version-vector.ts';
@@ -462,6 +463,7 @@ export {
 export { readInstantMs } from './time/instant.ts';
 export {
   formatStamp,
+  isPossibleStamp,
   isRegionName,
   isStamp,
   maxStamp,

@@ -6,6 +6,7 @@ import {
   type EntityFormat,
   encodeEntities,
   encodeEntity,
+  parseObject,
   type StoredEntity,
   toUtcText,
 } from './edm-json.ts';
@@ -123,6 +124,35 @@ describe('an entity that a client sends', () => {
     '{"__proto__":1,"__proto__":2}',
   ])('is refused where it names one property twice: %s', (json) => {
     expect(refusalOf(() => decodeEntity(json))).toBe('DuplicatePropertiesSpecified');
+  });
+
+  // What is read of it is as long as the text, for half a surrogate pair is written in six characters.
+  it('is refused where it names one property twice, as long as what is read of it', () => {
+    const json = '{"a":"xyz","a":"\ud800\udbff"}';
+    expect(JSON.stringify(JSON.parse(json))).toHaveLength(json.length);
+    expect(refusalOf(() => decodeEntity(json))).toBe('DuplicatePropertiesSpecified');
+  });
+
+  it('is refused with any member given twice, in whichever way it is written', () => {
+    const name = fc.stringMatching(/^[a-z]{1,3}$/);
+    const json = fc.oneof(
+      fc.jsonValue().map((value) => JSON.stringify(value)),
+      fc.json(),
+    );
+    const members = fc.uniqueArray(fc.tuple(name, json), {
+      minLength: 1,
+      selector: ([own]) => own,
+    });
+    fc.assert(
+      fc.property(members, json, (all, again) => {
+        const twice = [...all, [all[0]![0], again] as const];
+        const textOf = (some: readonly (readonly [string, string])[]): string =>
+          `{${some.map(([own, value]) => `"${own}":${value}`).join()}}`;
+        expect(parseObject(textOf(all))).toBeTypeOf('object');
+        expect(refusalOf(() => parseObject(textOf(twice)))).toBe('DuplicatePropertiesSpecified');
+      }),
+      { numRuns: 1_000 },
+    );
   });
 
   it('may hold the signs of JSON in its texts, and names of its own within what is left out', () => {

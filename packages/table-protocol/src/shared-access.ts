@@ -4,7 +4,7 @@
  * of its keys, by its own word or a stored policy's.
  */
 
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from 'node:crypto';
 import { readInstantMs } from '@tandem/core';
 import { nameOfAccount } from './request-url.ts';
 import { TableError } from './table-error.ts';
@@ -76,14 +76,26 @@ function resourcesOf({ path, comp }: SignedRequest, account: string): readonly s
 function isSignedBy(keys: readonly string[], text: string, signature: string): boolean {
   const given = Buffer.from(signature, 'base64');
   let isSigned = false;
-  for (const key of keys) {
-    const secret = Buffer.from(key, 'base64');
-    // A key that was left empty is everybody's.
-    if (secret.length === 0) continue;
+  for (const secret of secretsOf(keys)) {
     const expected = createHmac('sha256', secret).update(text, 'utf8').digest();
     if (given.length === expected.length && timingSafeEqual(given, expected)) isSigned = true;
   }
   return isSigned;
+}
+
+/** A key is prepared once, for as long as its account is known: that took as long as to sign. */
+const prepared = new WeakMap<readonly string[], readonly KeyObject[]>();
+
+function secretsOf(keys: readonly string[]): readonly KeyObject[] {
+  const known = prepared.get(keys);
+  if (known !== undefined) return known;
+  const secrets = keys
+    .map((key) => Buffer.from(key, 'base64'))
+    // A key that was left empty is everybody's.
+    .filter(({ length }) => length > 0)
+    .map((key) => createSecretKey(key));
+  prepared.set(keys, secrets);
+  return secrets;
 }
 
 export type TableOperation =

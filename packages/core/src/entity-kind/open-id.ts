@@ -75,7 +75,8 @@ export function decodeOpenId(
   const [, tableId, code, rowKey] = OPEN_ID.exec(entityId) ?? [];
   if (tableId === undefined || code === undefined || rowKey === undefined) return undefined;
   if (entityId.length > KEY_LENGTH_MAX) return undefined;
-  const partitionKey = code.replaceAll('!1', ' ').replaceAll('!2', '!');
+  const isCoded = code.includes('!');
+  const partitionKey = isCoded ? code.replaceAll('!1', ' ').replaceAll('!2', '!') : code;
   const isGood = findKeyFault(partitionKey) === undefined && findKeyFault(rowKey) === undefined;
   return isGood ? { tableId, partitionKey, rowKey } : undefined;
 }

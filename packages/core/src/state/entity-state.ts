@@ -47,7 +47,11 @@ export function fieldsSince(
   fields: ReadonlyMap<string, StampedField>,
 ): ReadonlyMap<string, StampedField> {
   if (base === undefined) return fields;
-  return new Map([...fields].filter(([, { stamp }]) => stamp >= base));
+  // Nearly always it has taken none: only then a copy is made.
+  for (const { stamp } of fields.values()) {
+    if (stamp < base) return new Map([...fields].filter(([, field]) => field.stamp >= base));
+  }
+  return fields;
 }
 
 /** Names of fields are names of columns too, and a leading underscore is kept for the system's. */

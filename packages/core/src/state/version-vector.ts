@@ -79,15 +79,32 @@ export function publicTimestamp(stamp: Stamp): string {
   return canonicalDateTime(`${new Date(timeMs).toISOString().slice(0, -1)}${digits}Z`);
 }
 
-/**
- * Returns the ETag of a row: its public time, as the service writes it. Where several regions have written the row a
- * hash of the vector follows, since a merge can change a row under a time that it had before.
- */
-export function publicETag(vector: VersionVector): string {
+interface PublicVersion {
+  /** Is empty where nothing was ever written. */
+  readonly timestamp: string;
+  /**
+   * Is the public time, as the service writes it. Where several regions have written the row a hash of the vector follows,
+   * since a merge can change a row under a time that it had before.
+   */
+  readonly etag: string;
+}
+
+/** Returns time and ETag of a row. */
+export function publicVersion(vector: VersionVector): PublicVersion {
   const newest = newestStamp(vector);
-  const time = newest === undefined ? '' : encodeURIComponent(publicTimestamp(newest));
-  const writers = [...vector.keys()].filter((region) => region !== OLD_REGION);
-  return `W/"datetime'${time}'${writers.length > 1 ? `~${hashOf(vector)}` : ''}"`;
+  const timestamp = newest === undefined ? '' : publicTimestamp(newest);
+  const hash = countWriters(vector) > 1 ? `~${hashOf(vector)}` : '';
+  return { timestamp, etag: `W/"datetime'${encodeURIComponent(timestamp)}'${hash}"` };
+}
+
+/** Returns the ETag of a row alone: see `publicVersion`. */
+export function publicETag(vector: VersionVector): string {
+  return publicVersion(vector).etag;
+}
+
+/** What a table that was there before had done is the same for everybody. */
+function countWriters(vector: VersionVector): number {
+  return vector.has(OLD_REGION) ? vector.size - 1 : vector.size;
 }
 
 function hashOf(vector: VersionVector): string {

@@ -27,6 +27,10 @@ export const STAMP_COUNTER_MAX = 9_999;
  */
 export const STAMP_POSSIBLE_MS_MAX = 2 ** 47 - 1;
 
+/** Of the digits of the time, and where the region begins: both always. */
+const TIME_LENGTH = 12;
+const REGION_PLACE = 18;
+
 const REGION = /^[a-z][a-z0-9]{0,30}$/;
 const WRITER = /^[a-z0-9]{1,16}$/;
 const STAMP = /^([0-9a-f]{12})-([0-9a-f]{4})-([a-z][a-z0-9]{0,30})-([a-z0-9]{1,16})$/;
@@ -65,17 +69,22 @@ export function isPossibleStamp(stamp: Stamp): boolean {
 export const NIL_STAMP = '000000000000-0000-none-0' as Stamp;
 
 export function parseStamp(stamp: Stamp): StampParts {
-  const [time = '', counter = '', region = '', writer = ''] = stamp.split('-');
-  return { timeMs: parseInt(time, 16), counter: parseInt(counter, 16), region, writer };
+  const end = stamp.indexOf('-', REGION_PLACE);
+  return {
+    timeMs: stampTimeMs(stamp),
+    counter: parseInt(stamp.slice(TIME_LENGTH + 1, REGION_PLACE - 1), 16),
+    region: stamp.slice(REGION_PLACE, end),
+    writer: stamp.slice(end + 1),
+  };
 }
 
 /** Returns the milliseconds since the epoch on the hybrid clock, which may run ahead of any wall clock. */
 export function stampTimeMs(stamp: Stamp): number {
-  return parseInt(stamp.slice(0, 12), 16);
+  return parseInt(stamp.slice(0, TIME_LENGTH), 16);
 }
 
 export function stampRegion(stamp: Stamp): string {
-  return stamp.slice(18, stamp.indexOf('-', 18));
+  return stamp.slice(REGION_PLACE, stamp.indexOf('-', REGION_PLACE));
 }
 
 export function maxStamp(stamps: Iterable<Stamp>): Stamp | undefined {

@@ -76,7 +76,8 @@ const FRACTION_ZEROS = /(?:\.0*|(\.\d*[1-9])0+)Z$/;
 
 /** Returns the text without the zeros at the end of its fraction. */
 export function canonicalDateTime(text: string): string {
-  return text.replace(FRACTION_ZEROS, '$1Z');
+  // Most are so already.
+  return /[0.]/.test(text.at(-2) ?? '') ? text.replace(FRACTION_ZEROS, '$1Z') : text;
 }
 
 /** Is the JSON form of a value: `["Int64","12"]`, or null. It is exact for every Edm type. */

@@ -112,7 +112,11 @@ function isOriginOf(origin: string, host: string | undefined): boolean {
 function valuesOf(rawHeaders: readonly string[], name: string): string[] {
   const values: string[] = [];
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
-    if (rawHeaders[index]?.toLowerCase() === name) values.push(rawHeaders[index + 1] ?? '');
+    const given = rawHeaders[index];
+    // Most are told apart by their length, at every request.
+    if (given?.length === name.length && given.toLowerCase() === name) {
+      values.push(rawHeaders[index + 1] ?? '');
+    }
   }
   return values;
 }

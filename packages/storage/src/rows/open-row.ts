@@ -19,6 +19,7 @@ import {
   type FieldValue,
   fieldsSince,
   isFingerprint,
+  isPossibleStamp,
   isPropertyName,
   isSameValue,
   isStamp,
@@ -377,7 +378,8 @@ export function fromOpenProperties(
   };
   const referenceId =
     packed.r === undefined ? packed.w : `${packed.r}/${newestStamp(vector)}/${entityId}`;
-  const stored = { state: toPossibleState(state), referenceId };
+  const isPossible = stamps.every(isPossibleStamp);
+  const stored = { state: isPossible ? state : toPossibleState(state), referenceId };
   if (packed.p === undefined) return stored;
   if (!isStamp(packed.p)) throw malformed(PACKED);
   return { ...stored, prepared: packed.p };
