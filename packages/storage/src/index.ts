@@ -220,5 +220,6 @@ export {
   CLOCKS_MS_MAX,
   MIRROR_LEASE,
   MIRROR_WRITE_MS,
+  mirrorChanges,
   mirrorPage,
 } from './write-path/mirror-page.ts';

@@ -1,4 +1,4 @@
-import type { FieldValue, FieldValues, TableStore } from '@tandem/core';
+import type { FieldValue, FieldValues, TableRow, TableStore } from '@tandem/core';
 import { publicETag, TransientError } from '@tandem/core';
 import {
   createMemoryBus,
@@ -36,32 +36,37 @@ async function setUp({ isOld = false }: { readonly isOld?: boolean } = {}) {
     shop: createMemoryTableStore({ nowMs: () => clock.nowMs(), isTagged: true }),
     plain: createMemoryTableStore({ nowMs: () => clock.nowMs(), isTagged: true }),
   };
-  /** A command stands still for `commandMs` while writes are held, and its clock is `behindMs` behind. */
-  const slow = { busMs: 0, westCommitMs: 0, commandMs: 0, behindMs: 0 };
-  const faults: Record<'plain' | Name, () => void | Promise<void>> = {
-    plain: () => {},
-    east: () => {},
-    west: () => {},
-  };
+  /**
+   * A command stands still for `commandMs` while writes are held, and its clock is `behindMs` behind. Rows of east are written by a
+   * machine that is `writesBehindMs` behind the one that tells the time.
+   */
+  const slow = { busMs: 0, westCommitMs: 0, commandMs: 0, behindMs: 0, writesBehindMs: 0 };
+  const faults: Record<'plain' | Name, (call: 'query' | 'get' | 'commit') => void | Promise<void>> =
+    {
+      plain: () => {},
+      east: () => {},
+      west: () => {},
+    };
   const failing = (store: TableStore, name: keyof typeof faults): TableStore => ({
     ...store,
     async query(range) {
-      await faults[name]();
+      await faults[name]('query');
       return store.query(range);
     },
     async get(...asked) {
-      await faults[name]();
+      await faults[name]('get');
       return store.get(...asked);
     },
     async commit(transaction) {
-      await faults[name]();
+      await faults[name]('commit');
       return store.commit(transaction);
     },
   });
   const plain = failing(accounts.plain, 'plain');
   const inWest = createMemoryTableStore();
+  const inEast = createMemoryTableStore({ nowMs: () => clock.nowMs() });
   const stores = {
-    east: createMemoryTableStore({ nowMs: () => clock.nowMs() }),
+    east: { ...inEast, timeMs: async () => clock.nowMs() + slow.writesBehindMs },
     west: {
       ...inWest,
       async commit(transaction: Parameters<TableStore['commit']>[0]) {
@@ -197,6 +202,19 @@ const plainRow = ({ accounts }: Opened, index: number) => {
   const { partitionKey, rowKey } = keyOf(index);
   return accounts.plain.get('Orders', partitionKey, rowKey);
 };
+
+async function countRows(store: TableStore, table: string): Promise<number> {
+  const partitions = { from: '', before: '\uffff' };
+  let count = 0;
+  let continuation: string | undefined;
+  do {
+    const from = continuation === undefined ? {} : { continuation };
+    const page = await store.query({ table, partitions, limit: 1_000, ...from });
+    count += page.rows.length;
+    ({ continuation } = page);
+  } while (continuation !== undefined);
+  return count;
+}
 
 /** Writes a row to the plain table that no region has, as its clients do once it is theirs. */
 async function writeOwn(plain: TableStore): Promise<void> {
@@ -368,6 +386,77 @@ describe('I26: a table is returned to a plain one', () => {
     const longestMs = Math.max(...own.map(({ tookMs }) => tookMs));
     expect(longestMs).toBeGreaterThan(3_000);
     expect(longestMs).toBeLessThanOrEqual(6_000);
+  });
+
+  test('holds writes for what was written last, however long a pass over the whole table takes', async () => {
+    const opened = await setUp();
+    const { begin, mirror, orders, drive, clock, slow, faults, accounts, stores } = opened;
+    slow.writesBehindMs = 4_000;
+    const rows = (of: number) =>
+      Array.from({ length: 100 }, (_, index) => ({
+        kind: 'put' as const,
+        partitionKey: `q${of}`,
+        rowKey: String(index),
+        values: text('many'),
+      }));
+    for (let of = 0; of < 25; of += 1) await drive(orders.east.transact(rows(of)));
+    await mirror();
+    // Each page of the plain table takes so long that a pass takes nine seconds.
+    faults.plain = async (call) => void (call === 'query' && (await clock.sleep(3_000)));
+    const returning = begin(new AbortController().signal, 'return', '--apply', '--confirm', 'east');
+    const told = new Map<string, string>();
+    const beside = async () => {
+      // Of the first page of a pass, so most of it is written behind that.
+      for (let index = 0; ; index += 1) {
+        await clock.sleep(300);
+        const rowKey = String(index % 100);
+        try {
+          await orders.east.put({ partitionKey: 'q0', rowKey }, text(`late ${index}`));
+          told.set(rowKey, `late ${index}`);
+          if (index >= 50) continue;
+          await orders.east.remove({ partitionKey: 'q1', rowKey });
+          await orders.east.insert({ partitionKey: 'q10 b', rowKey }, text('new'));
+        } catch (error) {
+          if (error instanceof TransientError) return;
+          throw error;
+        }
+      }
+    };
+    const [done] = await drive(Promise.all([returning, Promise.race([returning, beside()])]));
+    expect(done).toMatchObject({ code: EXIT.ok, json: { applied: true, rows: 2_506 } });
+    expect(done.json['heldMs']).toBeLessThanOrEqual(6_000);
+    expect(told.size).toBe(100);
+    for (const [rowKey, value] of told) {
+      const late = await accounts.plain.get('Orders', 'q0', rowKey);
+      expect(late?.properties).toEqual(text(value));
+    }
+    for (let index = 0; index < 50; index += 1) {
+      expect(await accounts.plain.get('Orders', 'q1', String(index))).toBeUndefined();
+      expect(await accounts.plain.get('Orders', 'q10 b', String(index))).toBeDefined();
+    }
+    expect(await countRows(accounts.plain, 'Orders')).toBe(2_506);
+    expect(await countRows(stores.east, 'Rows')).toBeGreaterThan(2_506);
+  });
+
+  test('stays where somebody else writes to the plain table what was written here last', async () => {
+    const { give, mirror, orders, drive, faults, east, accounts } = await setUp();
+    await mirror();
+    let nth = 0;
+    const theirs = (): TableRow['properties'] =>
+      new Map([['item', { type: 'String', value: `theirs ${(nth += 1)}` }]]);
+    faults.plain = async (call) => {
+      const source = (await east.catalogue.findNow('Orders'))?.table.source;
+      if (typeof source !== 'object') return;
+      if (source.state === 'closing') await orders.east.put(keyOf(4), text('late'));
+      if (call !== 'get' || source.state !== 'returning') return;
+      const { partitionKey, rowKey } = keyOf(4);
+      const operations = [{ kind: 'upsert' as const, rowKey, properties: theirs() }];
+      await accounts.plain.commit({ table: 'Orders', partitionKey, operations });
+    };
+    const failed = await give();
+    expect(failed).not.toMatchObject({ code: EXIT.ok });
+    expect(failed.err).toContain('somebody else writes to the plain one');
+    expect((await drive(east.findTable('Orders')))?.table.source).toBeUndefined();
   });
 
   test('acknowledges nothing by what a process looked up more than three seconds ago, while a table closes', async () => {

@@ -2,8 +2,9 @@
  * How a table goes out to the plain one that mirrors it: docs/migrate.md tells it step by step, docs/adr/0047 why so.
  *
  *     lease of the mirror ──► one pass ──► leave: the other regions take no writes ──► each has heard, and its caches have ended
- *     ──► all that they acknowledged is here ──► one pass more ──► hold: nor does this region ──► what it trusts has ended
- *     ──► one pass, each page of it until it finds nothing to write ──► left ──► the next generation is a proxy
+ *     ──► all that they acknowledged is here ──► one pass more ──► rows written since it began, until they are few
+ *     ──► hold: nor does this region ──► what it trusts has ended ──► rows written since, until nothing differs ──► left
+ *     ──► the next generation is a proxy
  *
  * So clients of this region, who alone are served afterwards, wait for what is behind `hold` alone.
  *
@@ -13,6 +14,7 @@ import {
   AppError,
   assert,
   believedPeers,
+  bucketNames,
   catalogKind,
   currentTable,
   decideReturn,
@@ -41,6 +43,7 @@ import {
   MIRROR_LEASE,
   MIRROR_WRITE_MS,
   type MirrorRecord,
+  mirrorChanges,
   mirrorLagMs,
   mirrorPage,
   queryOpenTable,
@@ -79,8 +82,8 @@ const KNOWN_MS = TABLE_TRUST_MS + CLOCKS_MS_MAX;
 
 const HELP = `
 The other regions take no writes to the table from the beginning, and answer 503 for it in the end: their clients take the endpoint of
-this region first. Once all that they wrote is here writes are held here, for some ${Math.ceil(HOLD_MS / 1_000)} seconds and one pass of the mirror; reads are
-answered all the time. Then the endpoint of this region forwards the table to the plain one. All ETags that clients hold die, since the
+this region first. Once all that they wrote is here writes are held here, for some ${Math.ceil(HOLD_MS / 1_000)} seconds and what it takes to compare the rows that
+were written last; reads are answered all the time. Then the endpoint of this region forwards the table to the plain one. All ETags that clients hold die, since the
 plain table has its own: whoever writes with one is answered 412, and reads again. Clients then take the plain account's own address,
 one after the other. Interrupted, the same command goes on, or the replicator lets the table stay. Back: --back, until it is returned.
 `;
@@ -110,8 +113,11 @@ const LEASE_WAIT_MS = 180_000;
 const HEAR_MS_MAX = 60_000;
 const ARRIVE_MS_MAX = 60_000;
 const LOOK_EVERY_MS = 250;
-/** A page that finds nothing to write is proven; those before it have written what was not there. */
-const PAGE_TRIES_MAX = 4;
+/** A page, or a round, that finds nothing to write is proven; those before it have written what was not there. */
+const PROOF_TRIES_MAX = 4;
+/** What is left to compare while writes are held is what was written during the round before: so few rows take no time. */
+const FEW_ROWS = 1_000;
+const ROUNDS_MAX = 8;
 /** A store tells its time to the second. */
 const STORE_TIME_MS = 1_000;
 /** A mirror that is further behind than two passes and this has trouble. */
@@ -311,7 +317,7 @@ async function leave(leaving: Leaving, hold: MirrorHold): Promise<Outcome> {
   }
   if (!isLeaving(source)) {
     // Before anybody is told 503: what could not be in the plain table is found by it.
-    const rows = await passOnce(leaving, hold, { isProof: false });
+    const { rows } = await passOnce(leaving, hold, { isProof: false });
     session.tell(`${rows} rows passed; the other regions take no writes from now on.`);
   }
   await hold();
@@ -334,9 +340,9 @@ async function leave(leaving: Leaving, hold: MirrorHold): Promise<Outcome> {
         if (isLeavingSince(held.table.source, begun)) return held;
         throw new UsageError(`The return of ${table.name} was taken back meanwhile. Begin anew.`);
       };
-      await closeOthers(leaving, begun, holdIt);
+      const passed = await closeOthers(leaving, begun, holdIt);
       heldFromMs = clock.nowMs();
-      rows = await bring(leaving, begun, holdIt);
+      rows = await bring(leaving, { begun, passed }, holdIt);
     } catch (error) {
       await letStay(leaving, begun);
       throw error;
@@ -346,7 +352,11 @@ async function leave(leaving: Leaving, hold: MirrorHold): Promise<Outcome> {
 }
 
 /** Resolves when all is here that any other region has acknowledged or will, and is in the mirror but for what came since. */
-async function closeOthers(leaving: Leaving, begun: TableSource, hold: MirrorHold): Promise<void> {
+async function closeOthers(
+  leaving: Leaving,
+  begun: TableSource,
+  hold: MirrorHold,
+): Promise<Passed> {
   const { session, table, regions, home } = leaving;
   const { clock, signal } = session.io;
   await untilAll(leaving, {
@@ -372,24 +382,32 @@ async function closeOthers(leaving: Leaving, begun: TableSource, hold: MirrorHol
     endMs: clock.nowMs() + ARRIVE_MS_MAX,
     what: 'have writes that have not come here',
   });
-  // What is left to be brought while writes are held is what is written during this one.
-  const rows = await passOnce(leaving, hold, { isProof: false });
-  session.tell(`${rows} rows passed; writes are held here, too, from now on.`);
+  let passed = await passOnce(leaving, hold, { isProof: false });
+  for (let round = 1; canBeFollowed(passed) && round <= ROUNDS_MAX; round += 1) {
+    const followed = await followOnce(leaving, passed, hold);
+    passed = followed;
+    if (followed.compared <= FEW_ROWS) break;
+  }
+  session.tell(`${passed.rows} rows passed; writes are held here, too, from now on.`);
+  return passed;
 }
 
 /** Brings what the mirror does not have while nobody writes, and returns how many rows both have. */
 async function bring(
   leaving: Leaving,
-  { sinceMs }: TableSource,
+  { begun, passed }: { readonly begun: TableSource; readonly passed: Passed },
   hold: MirrorHold,
 ): Promise<number> {
   const { session, catalogue, table } = leaving;
+  const { sinceMs } = begun;
   const { clock, signal } = session.io;
   await hold();
   await catalogue.stepReturn(table.name, { kind: 'hold', sinceMs }, table.generation);
-  await clock.sleep(HOLD_MS, signal);
+  await Promise.all([clock.sleep(HOLD_MS, signal), requirePlain(leaving)]);
   signal.throwIfAborted();
-  const rows = await passOnce(leaving, hold, { isProof: true });
+  const { rows } = canBeFollowed(passed)
+    ? await proveFollowed(leaving, passed, hold)
+    : await passOnce(leaving, hold, { isProof: true });
   await hold();
   await catalogue.stepReturn(table.name, { kind: 'left', sinceMs, rows }, table.generation);
   return rows;
@@ -452,6 +470,113 @@ async function untilAll(
   }
 }
 
+/** Tells of a pass over both tables, or of a round behind one, what the next round needs to know. */
+interface Passed {
+  /** How many rows both have. */
+  readonly rows: number;
+  /** When it began, by the store's own clock, or before; undefined where nobody can tell what was written since. */
+  readonly fromMs: number | undefined;
+}
+
+function canBeFollowed(passed: Passed): passed is Passed & { readonly fromMs: number } {
+  return passed.fromMs !== undefined;
+}
+
+/** Returns a moment before now by the clock of the store, each of whose machines may be behind the one that tells it. */
+async function storeFromMs({ home }: Leaving): Promise<number | undefined> {
+  const storeMs = await home.store.timeMs();
+  return storeMs === undefined ? undefined : Math.max(0, storeMs - CLOCKS_MS_MAX);
+}
+
+/**
+ * Goes over the rows of ours that were written since a pass or a round began, and brings what differs. Throws `UsageError` for a row
+ * that is not in both as it must be.
+ */
+async function followOnce(
+  leaving: Leaving,
+  before: Passed & { readonly fromMs: number },
+  hold: MirrorHold,
+): Promise<Passed & { readonly compared: number; readonly settled: number }> {
+  const { session, table, mirror, home } = leaving;
+  const { clock, signal } = session.io;
+  const fromMs = await storeFromMs(leaving);
+  const faults: string[] = [];
+  const { own, rows } = await openOwn(leaving, faults);
+  const { store, writes } = await openPlain(leaving);
+  let left: ReadonlyMap<string, string | undefined> = new Map(
+    bucketNames(rows.bucketCount).map((bucket) => [bucket, undefined]),
+  );
+  const total = { rows: before.rows, compared: 0, settled: 0 };
+  while (left.size > 0) {
+    signal.throwIfAborted();
+    home.beginRound();
+    own.beginRound();
+    const { leasedUntilMs } = await hold();
+    const page = await mirrorChanges({
+      rows,
+      tableId: rowsIdOf(table),
+      writtenFromMs: before.fromMs,
+      left,
+      store,
+      writes,
+      leasedUntilMs,
+      mirror,
+      clock,
+    });
+    if (page.refusal !== undefined) faults.push(page.refusal);
+    refuseFaults(leaving, faults);
+    ({ left } = page);
+    total.rows += page.gained;
+    total.compared += page.compared;
+    total.settled += page.settled;
+    session.progress.update('rows written meanwhile', total.compared);
+  }
+  return { ...total, fromMs };
+}
+
+/** Throws what the plain account throws: where nothing was written last nobody else would ask it, and it may be gone by now. */
+async function requirePlain(leaving: Leaving): Promise<void> {
+  const { store } = await openPlain(leaving);
+  const partitions = { from: '', before: '\uffff' };
+  await store.query({ table: leaving.mirror.table, partitions, limit: 1 });
+}
+
+/** Does so while nobody writes, until a round finds nothing to write. */
+async function proveFollowed(
+  leaving: Leaving,
+  passed: Passed & { readonly fromMs: number },
+  hold: MirrorHold,
+): Promise<Passed> {
+  let { rows } = passed;
+  for (let nth = 1; nth <= PROOF_TRIES_MAX; nth += 1) {
+    const followed = await followOnce(leaving, { ...passed, rows }, hold);
+    ({ rows } = followed);
+    if (followed.settled === 0) return followed;
+  }
+  throw unequal(leaving, 'What was written last');
+}
+
+function unequal({ table }: Leaving, what: string): UsageError {
+  return new UsageError(
+    `${what} of ${table.name} was not equal in the mirror after ${PROOF_TRIES_MAX} times while nobody wrote to the table: ` +
+      'somebody else writes to the plain one. Find out who.',
+  );
+}
+
+/** Throws `UsageError` where the plain table would not be ours. */
+function refuseFaults({ table, mirror }: Leaving, [fault]: readonly string[]): void {
+  if (fault === undefined) return;
+  throw new UsageError(
+    `The plain table ${mirror.table} would not be all of ${table.name}, and nothing else: ${fault} Mend or delete it.`,
+  );
+}
+
+async function openPlain({ session, home, mirror }: Leaving) {
+  const connection = await connectionOf(home, mirror.to);
+  const store: TableStore = await openAccount(session, home, mirror.to);
+  return { store, writes: session.io.openStore(connection, MIRROR_WRITE_MS) };
+}
+
 /**
  * Goes over both tables once, and returns how many rows ours has. A proof goes over each page again until it finds nothing to write
  * there: nobody writes to ours meanwhile. Throws `UsageError` for a row that is not in both as it must be.
@@ -460,17 +585,17 @@ async function passOnce(
   leaving: Leaving,
   hold: MirrorHold,
   { isProof }: { readonly isProof: boolean },
-): Promise<number> {
+): Promise<Passed> {
   const { session, table, mirror, home } = leaving;
   const { clock, signal } = session.io;
   const tableId = rowsIdOf(table);
   const faults: string[] = [];
+  const fromMs = await storeFromMs(leaving);
+  const startedMs = clock.nowMs();
   const { own, rows, old } = await openOwn(leaving, faults);
   let record: MirrorRecord | undefined;
   let tries = 0;
-  const connection = await connectionOf(home, mirror.to);
-  const account: TableStore = await openAccount(session, home, mirror.to);
-  const writes = session.io.openStore(connection, MIRROR_WRITE_MS);
+  const { store, writes } = await openPlain(leaving);
   for (;;) {
     signal.throwIfAborted();
     home.beginRound();
@@ -480,7 +605,7 @@ async function passOnce(
     const page = await mirrorPage({
       ours: { query: (query) => queryOpenTable(query, shown) },
       tableId,
-      store: account,
+      store,
       writes,
       leasedUntilMs,
       mirror,
@@ -494,25 +619,25 @@ async function passOnce(
     session.progress.update('rows', page.record.read);
     const { refused, refusal, written, deleted } = page.record;
     if (refused > 0) faults.push(refusal);
-    if (faults.length > 0) {
-      throw new UsageError(
-        `The plain table ${mirror.table} would not be all of ${table.name}, and nothing else: ${faults[0]} Mend or delete it.`,
-      );
-    }
+    refuseFaults(leaving, faults);
     const isEqual = written + deleted === (record?.written ?? 0) + (record?.deleted ?? 0);
     if (isProof && !isEqual) {
       tries += 1;
-      if (tries < PAGE_TRIES_MAX) continue;
-      throw new UsageError(
-        `A page of the mirror of ${table.name} was not equal after ${PAGE_TRIES_MAX} times while nobody wrote to the table: ` +
-          'somebody else writes to the plain one. Find out who.',
-      );
+      if (tries < PROOF_TRIES_MAX) continue;
+      throw unequal(leaving, 'A page');
     }
     tries = 0;
     ({ record } = page);
     // Of a pass that has ended the count of this one is that of the last.
-    if (page.isLast) return record.rows;
+    if (!page.isLast) continue;
+    // A row that was written and deleted meanwhile leaves nothing to find once its tombstone is collected.
+    const isRecent = clock.nowMs() - startedMs < (await tombstoneAgeMs(leaving)) / 2;
+    return { rows: record.rows, fromMs: isRecent ? fromMs : undefined };
   }
+}
+
+async function tombstoneAgeMs({ table, home }: Leaving): Promise<number> {
+  return table.tombstoneAgeMs ?? (await readDurationMs(home, 'Tombstone.AgeMs'));
 }
 
 /** Opens the rows as the region has them; what is wrong with one is put among the faults. */

@@ -33,6 +33,8 @@ export const TRANSACTION_BYTES_MAX = 4 * MIB;
 const QUERY_LIMIT_MAX = 1_000;
 /** As the service documents it: a filter that makes more is refused, or answered very slowly. */
 export const COMPARISONS_MAX = 15;
+/** No store spells a later year. */
+const TIME_MS_MAX = Date.parse('9999-12-31T23:59:59.999Z');
 
 /** The value's own length, without the four bytes in which the table counts it. */
 const LENGTH_BYTES = 4;
@@ -121,7 +123,7 @@ export function checkTransaction(transaction: Transaction): void {
 
 /** Throws `TABLE_REQUEST_INVALID`, and `TABLE_LIMIT_EXCEEDED` for more comparisons than the service makes. */
 export function checkRange(range: RowRange): void {
-  const { table, limit, where, select } = range;
+  const { table, limit, where, select, writtenFromMs } = range;
   checkTableName(table);
   if (!Number.isInteger(limit) || limit < 1 || limit > QUERY_LIMIT_MAX) {
     throw invalid(`A page of ${limit} rows was asked for: ask for 1 to ${QUERY_LIMIT_MAX}.`);
@@ -131,12 +133,22 @@ export function checkRange(range: RowRange): void {
     if (bound.isWellFormed()) continue;
     throw invalid('A bound of a range holds half a surrogate pair: no row key does. Leave it out.');
   }
-  if (where !== undefined) checkPredicate(where, bounds.length);
+  const comparedCount = bounds.length + Number(writtenFromMs !== undefined);
+  if (where !== undefined) checkPredicate(where, comparedCount);
+  if (writtenFromMs !== undefined && !isTimeMs(writtenFromMs)) {
+    throw invalid(
+      `Rows are written at no time such as ${writtenFromMs}: give milliseconds since 1970.`,
+    );
+  }
   if (select === undefined) return;
   if (select.size === 0 || select.size > PROPERTIES_MAX) {
     throw invalid(`${select.size} properties were chosen: choose 1 to ${PROPERTIES_MAX}, or all.`);
   }
   for (const name of select) checkPropertyName('A choice of properties', name);
+}
+
+function isTimeMs(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0 && value <= TIME_MS_MAX;
 }
 
 /** Returns what a range compares keys with: one comparison of the service each. */

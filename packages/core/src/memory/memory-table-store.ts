@@ -34,6 +34,7 @@ export function createMemoryTableStore(
 ): TableStore {
   // Table names are the same in any case.
   const tables = new Map<string, Table>();
+  const writtenMs = new WeakMap<TableRow, number>();
   const nextTag = options.isTagged === true ? createServiceTags(options) : createPlainTags();
 
   const tableOf = (name: string): Table => {
@@ -51,7 +52,10 @@ export function createMemoryTableStore(
     const etag = nextTag();
     const { rowKey } = operation;
     const properties = copyProperties(propertiesAfter(operation, partition.get(rowKey)));
-    partition.set(rowKey, { partitionKey, rowKey, etag, properties });
+    const row = { partitionKey, rowKey, etag, properties };
+    partition.set(rowKey, row);
+    const nowMs = options.nowMs?.();
+    if (nowMs !== undefined) writtenMs.set(row, nowMs);
     return etag;
   };
 
@@ -81,7 +85,7 @@ export function createMemoryTableStore(
     },
     async query(range) {
       checkRange(range);
-      return queryTable(tableOf(range.table), range);
+      return queryTable(tableOf(range.table), range, writtenMs);
     },
     timeMs: async () => options.nowMs?.(),
   };
@@ -149,9 +153,13 @@ function copyProperties(properties: Properties): Properties {
   return copies;
 }
 
-function queryTable(table: Table, range: RowRange): RowPage {
+function queryTable(
+  table: Table,
+  range: RowRange,
+  writtenMs: { get(row: TableRow): number | undefined },
+): RowPage {
   const start = decodeContinuation(range.continuation);
-  const { limit, where, select } = range;
+  const { limit, where, select, writtenFromMs = Number.NEGATIVE_INFINITY } = range;
   const rows: TableRow[] = [];
   let seen = 0;
   for (const row of rowsInRange(table, range, start)) {
@@ -160,6 +168,7 @@ function queryTable(table: Table, range: RowRange): RowPage {
     }
     seen += 1;
     const { properties } = row;
+    if ((writtenMs.get(row) ?? writtenFromMs) < writtenFromMs) continue;
     if (where !== undefined && !matches(where, (name) => properties.get(name))) continue;
     rows.push(select === undefined ? row : { ...row, properties: choose(properties, select) });
   }

@@ -66,6 +66,11 @@ export interface RowRange {
    * asks only whether there are any, which holds where the first of them is below 0xd0.
    */
   readonly where?: Predicate | undefined;
+  /**
+   * Leaves out rows that were last written before, in milliseconds since the epoch by the store's own clock, of which it tells
+   * whole seconds at least; a store that tells no time leaves out none.
+   */
+  readonly writtenFromMs?: number | undefined;
   /** Leaves out every other property; all come without it. Names 1 to 252. */
   readonly select?: ReadonlySet<string> | undefined;
   /** Is 1 to 1,000. */

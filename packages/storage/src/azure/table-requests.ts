@@ -94,7 +94,7 @@ function rowPath(table: string, partitionKey: string, rowKey: string): string {
 }
 
 function filterOf(range: RowRange): string {
-  const { partitions, rowsFrom, rowsAfter, rowsBefore, rowsThrough, where } = range;
+  const { partitions, rowsFrom, rowsAfter, rowsBefore, rowsThrough, where, writtenFromMs } = range;
   const conditions =
     typeof partitions === 'string'
       ? [`PartitionKey eq ${quote(partitions)}`]
@@ -106,6 +106,9 @@ function filterOf(range: RowRange): string {
   if (rowsAfter !== undefined) conditions.push(`RowKey gt ${quote(rowsAfter)}`);
   if (rowsBefore !== undefined) conditions.push(`RowKey lt ${quote(rowsBefore)}`);
   if (rowsThrough !== undefined) conditions.push(`RowKey le ${quote(rowsThrough)}`);
+  if (writtenFromMs !== undefined) {
+    conditions.push(`Timestamp ge datetime'${new Date(writtenFromMs).toISOString()}'`);
+  }
   if (where !== undefined) conditions.push(`(${printPredicate(where)})`);
   return conditions.join(' and ');
 }

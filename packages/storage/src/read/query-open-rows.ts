@@ -389,7 +389,8 @@ function behind([range, ...others]: readonly IdRange[], rowKey: string): IdRange
   return [{ ...range, from: { value: rowKey, isIncluded: false } }, ...others];
 }
 
-function boundsOf({ from, to }: IdRange): Partial<RowRange> {
+/** Returns the bounds of a range of ids as a store takes them. */
+export function boundsOf({ from, to }: IdRange): Partial<RowRange> {
   return {
     ...(from.isIncluded ? { rowsFrom: from.value } : { rowsAfter: from.value }),
     ...(to.isIncluded ? { rowsThrough: to.value } : { rowsBefore: to.value }),

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import {
+  bucketNames,
   type Clock,
   createHybridClock,
   type FieldValue,
@@ -17,7 +18,7 @@ import { createMirrorRecord } from '../status/table-records.ts';
 import { ARCHIVE_TABLE, createTableArchive } from '../tables/table-archive.ts';
 import { type Azurite, startAzurite } from '../testing/start-azurite.ts';
 import { createStateTable } from './create-replicated-table.ts';
-import { mirrorPage } from './mirror-page.ts';
+import { mirrorChanges, mirrorPage } from './mirror-page.ts';
 
 let azurite: Azurite;
 
@@ -29,6 +30,7 @@ afterAll(async () => azurite?.stop());
 const clock: Clock = { nowMs: () => Date.now(), sleep: (durationMs) => delay(durationMs) };
 const tableId = openTableId('events', '0000');
 const mirror = { home: 'east', to: 'shop', table: 'Mirrored', sinceMs: 1 };
+const text = (value: string): FieldValue => ({ type: 'String', value });
 const VALUES = new Map<string, FieldValue>([
   ['large', { type: 'Int64', value: 2n ** 63n - 1n }],
   ['whole', { type: 'Double', value: 5 }],
@@ -115,4 +117,39 @@ test('a mirror has every property with its type, goes on after a crash, and foll
     kind: 'value',
     value: { rows: 11, passes: 2, refused: 0, deleted: 2 },
   });
+
+  // Behind a pass, by what the store says was written since.
+  const writtenFromMs = ((await store.timeMs()) ?? 0) + 1_000;
+  await delay(2_000);
+  await ours.put({ partitionKey: "o'k", rowKey: '2 x' }, new Map(VALUES).set('text', text('anew')));
+  await ours.insert({ partitionKey: "o'k", rowKey: '5' }, VALUES);
+  await ours.remove({ partitionKey: 'p', rowKey: '3' });
+  await ours.remove({ partitionKey: 'a b', rowKey: '1' });
+  const follow = async () => {
+    const buckets = bucketNames(common.bucketCount);
+    let left: ReadonlyMap<string, string | undefined> = new Map(
+      buckets.map((bucket) => [bucket, undefined]),
+    );
+    const total = { compared: 0, settled: 0, gained: 0 };
+    while (left.size > 0) {
+      const page = await mirrorChanges({
+        rows: common,
+        tableId,
+        writtenFromMs,
+        left,
+        store,
+        writes: store,
+        leasedUntilMs: clock.nowMs() + 600_000,
+        mirror,
+        clock,
+      });
+      expect(page.refusal).toBeUndefined();
+      ({ left } = page);
+      for (const name of ['compared', 'settled', 'gained'] as const) total[name] += page[name];
+    }
+    return total;
+  };
+  expect(await follow()).toEqual({ compared: 4, settled: 4, gained: -1 });
+  await expectEqual();
+  expect(await follow()).toEqual({ compared: 4, settled: 0, gained: 0 });
 });

@@ -5,6 +5,8 @@
  *                                           ├──► what differs, up to where both pages reach ──► transactions ──► position
  *     rows of the mirror behind it, first  ─┘
  *
+ * or, behind a pass, of the rows of ours alone that the store says were written since it began: docs/adr/0047.
+ *
  * It goes by what is in the two tables alone, so it does not matter what was done before, by whom, or how often: a pass that is cut
  * off goes on behind what is settled, and what changes behind its back is found by the next. So a deletion needs no mark.
  */
@@ -13,9 +15,11 @@ import {
   type Clock,
   chunk,
   decodeOpenId,
+  type EntityState,
   encodeOpenId,
   type FieldValue,
   forEachBounded,
+  isAlive,
   isSameValue,
   openIdRange,
   operationBytes,
@@ -31,11 +35,19 @@ import {
 } from '@tandem/core';
 import { type AdoptedRow, createOldTable, type RefusedRow } from '../read/old-table.ts';
 import type { OpenRecord, OpenTable } from '../read/open-table.ts';
+import { boundsOf, type OpenRowsOptions } from '../read/query-open-rows.ts';
+import { judgeRow } from '../rows/entity-row.ts';
 import type { StatusRow } from '../status/status-row.ts';
 import type { MirrorRecord } from '../status/table-records.ts';
+import { retryRead } from '../tables/table-replica.ts';
 
-interface MirrorOptions {
+interface MirrorOptions extends PlainOptions {
   readonly ours: Pick<OpenTable, 'query'>;
+  readonly record: Pick<StatusRow<MirrorRecord>, 'look' | 'put'>;
+}
+
+/** Is the plain table, and what it is to be equal to. */
+interface PlainOptions {
   readonly tableId: string;
   /** The account of the mirror, to read there. */
   readonly store: TableStore;
@@ -46,7 +58,6 @@ interface MirrorOptions {
   /** Told of each row there that none of ours can be, and that is left alone; nobody is by default. */
   readonly onForeign?: ((row: RefusedRow) => void) | undefined;
   readonly mirror: TableMirror;
-  readonly record: Pick<StatusRow<MirrorRecord>, 'look' | 'put'>;
   readonly clock: Clock;
 }
 
@@ -71,6 +82,9 @@ const COMMIT_DELAY_MS = 500;
 
 const PAGE_ROWS = 1_000;
 const PARTITIONS_AT_ONCE = 8;
+/** Of each of many buckets a page is this large at least. */
+const CHANGES_MIN = 50;
+const GETS_AT_ONCE = 32;
 const REFUSAL_LENGTH_MAX = 300;
 /** Is less than a store takes at once: some of that is for its envelope. */
 const BYTES_PER_TRANSACTION_MAX = TRANSACTION_BYTES_MAX / 2;
@@ -116,6 +130,87 @@ export async function mirrorPage(options: MirrorOptions): Promise<MirroredPage> 
   };
   await options.record.put(next);
   return { record: next, rows: page.ours + page.mirrored, isLast };
+}
+
+interface ChangesOptions extends PlainOptions {
+  /** Our rows of the kind; those of the table are all that is read. */
+  readonly rows: Pick<
+    OpenRowsOptions,
+    'store' | 'kind' | 'bucketCount' | 'randomness' | 'onDamaged'
+  >;
+  /** By the clock of the store that has our rows. */
+  readonly writtenFromMs: number;
+  /** Says of each bucket that is left where its store goes on, which is undefined at its beginning. */
+  readonly left: ReadonlyMap<string, string | undefined>;
+}
+
+interface MirroredChanges {
+  readonly left: ReadonlyMap<string, string | undefined>;
+  readonly compared: number;
+  /** Rows that were written to the mirror, or deleted there. */
+  readonly settled: number;
+  /** How many rows more than before the mirror has, less than 0 where it has fewer. */
+  readonly gained: number;
+  /** Says why a row cannot be in the mirror; undefined where each can. */
+  readonly refusal: string | undefined;
+}
+
+/**
+ * Settles a page, of each bucket that is left, of our rows that were written since a moment, tombstones among them. A row that is taken
+ * away leaves nothing to find: whoever calls knows that none that was alive at that moment was. Throws as `mirrorPage` does.
+ */
+export async function mirrorChanges(options: ChangesOptions): Promise<MirroredChanges> {
+  const { rows, left, writtenFromMs, tableId, store, mirror, clock } = options;
+  const { kind, randomness } = rows;
+  const retried = { clock, randomness };
+  const bounds = boundsOf(openIdRange(tableId, EVERY_KEY));
+  const limit = Math.max(CHANGES_MIN, Math.floor(PAGE_ROWS / left.size));
+  const onwards = new Map<string, string | undefined>();
+  const changed: ChangedRow[] = [];
+  await forEachBounded(left, PARTITIONS_AT_ONCE, async ([bucket, continuation]) => {
+    const asked = { table: kind.name, partitions: bucket, ...bounds, limit, writtenFromMs };
+    const goneOn = continuation === undefined ? asked : { ...asked, continuation };
+    const page = await retryRead(() => rows.store.query(goneOn), retried);
+    if (page.continuation !== undefined) onwards.set(bucket, page.continuation);
+    for (const row of page.rows) {
+      const judged = judgeRow(row, rows);
+      if (judged.kind === 'damaged') rows.onDamaged?.(judged);
+      else changed.push(judged.row);
+    }
+  });
+  const plain = createOldTable({ store, table: mirror.table, tableId });
+  const own: OwnRow[] = [];
+  const mirrored: MirrorRow[] = [];
+  await forEachBounded(changed, GETS_AT_ONCE, async ({ entityId, state }) => {
+    const key = decodeOpenId(entityId);
+    if (key === undefined) return;
+    const there = await retryRead(() => plain.get(key), retried);
+    if (there !== undefined) mirrored.push({ ...key, entityId, values: valuesOf(there) });
+    if (isAlive(state)) own.push({ ...key, entityId, values: valuesOf(state) });
+  });
+  const all = { through: undefined };
+  const page = decideMirrorPage({ ...all, rows: own }, { ...all, rows: mirrored });
+  const { written, deleted, refused, refusal } = await settle(page.operations, options);
+  return {
+    left: onwards,
+    compared: changed.length,
+    settled: written + deleted,
+    gained: page.ours - page.mirrored,
+    refusal: refused === 0 ? undefined : refusal,
+  };
+}
+
+interface ChangedRow {
+  readonly entityId: string;
+  readonly state: EntityState;
+}
+
+const EVERY_KEY = { partitionKey: {}, rowKey: {} };
+
+function valuesOf({ fields }: EntityState): Properties {
+  const values = new Map<string, FieldValue>();
+  for (const [name, { value }] of fields) if (value !== null) values.set(name, value);
+  return values;
 }
 
 /** Who may not make tables may yet be let into one that is there; where it is not, reading says so. */
@@ -242,22 +337,18 @@ function isBehind(behind: string): Predicate {
 
 async function readMirror(
   behind: string,
-  { store, mirror, tableId, onForeign }: MirrorOptions,
+  { store, mirror, tableId, onForeign }: PlainOptions,
 ): Promise<Stretch<MirrorRow>> {
   // It is read as an old table is: a row that none of ours can be is left out, and left alone.
   const plain = createOldTable({ store, table: mirror.table, tableId, onRefused: onForeign });
-  const whole = openIdRange(tableId, { partitionKey: {}, rowKey: {} });
+  const whole = openIdRange(tableId, EVERY_KEY);
   let range: typeof whole | undefined =
     behind === '' ? whole : { ...whole, from: { value: behind, isIncluded: false } };
   let continuation: string | undefined;
   const rows: MirrorRow[] = [];
   do {
     const page = await plain.page({ range, limit: PAGE_ROWS, continuation, where: undefined });
-    for (const { state, ...key } of page.rows) {
-      const values = new Map<string, FieldValue>();
-      for (const [name, { value }] of state.fields) if (value !== null) values.set(name, value);
-      rows.push({ ...key, values });
-    }
+    for (const { state, ...key } of page.rows) rows.push({ ...key, values: valuesOf(state) });
     range = page.rest;
     continuation = page.continuation;
   } while (range !== undefined && rows.length === 0);
@@ -273,7 +364,7 @@ interface Settled {
 
 async function settle(
   operations: readonly PlacedOperation[],
-  options: MirrorOptions,
+  options: PlainOptions,
 ): Promise<Settled> {
   const { table } = options.mirror;
   const settled: Settled = { written: 0, deleted: 0, refused: 0, refusal: '' };
@@ -308,7 +399,7 @@ async function settle(
 
 async function commitOrTell(
   transaction: Parameters<TableStore['commit']>[0],
-  { writes, clock, leasedUntilMs }: MirrorOptions,
+  { writes, clock, leasedUntilMs }: PlainOptions,
 ): Promise<
   | Awaited<ReturnType<TableStore['commit']>>
   | { readonly kind: 'impossible'; readonly error: AppError }

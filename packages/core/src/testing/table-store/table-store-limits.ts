@@ -158,6 +158,15 @@ export function describeLimits(it: TableStoreUnderTest): void {
       }
     });
 
+    test('rows that were written from a moment that is none', async () => {
+      for (const writtenFromMs of [Number.NaN, -1, 0.5, Date.UTC(10_000, 0)]) {
+        const range = { table: it.table, partitions: 'p', limit: 1, writtenFromMs };
+        await expect(it.store.query(range)).rejects.toMatchObject({
+          code: 'TABLE_REQUEST_INVALID',
+        });
+      }
+    });
+
     test('a continuation that the store did not make', async () => {
       const range = { table: it.table, partitions: 'p', limit: 1, continuation: 'no such thing' };
       await expect(it.store.query(range)).rejects.toMatchObject({ code: 'CURSOR_INVALID' });

@@ -1,6 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { RowRange } from '../../ports/table-store.ts';
-import { insert, remove, type TableStoreUnderTest } from './table-store-harness.ts';
+import { insert, remove, type TableStoreUnderTest, upsert } from './table-store-harness.ts';
 
 /** In the order of their UTF-16 units, which is neither that of a dictionary nor of code points. */
 const ORDERED = ['!', '0', '10', '9', 'A', 'Z', 'a', 'a!', 'aa', 'b', '~', 'é', '😀', 'ﬀ'];
@@ -65,6 +66,17 @@ export function describeQueries(it: TableStoreUnderTest): void {
       await seed();
       const range = { partitions: { from: 'p', before: 'q' }, rowsFrom: 'd', limit: 100 };
       expect(await keysIn(range)).toEqual(['p/d', 'p/e', 'p!/d', 'p!/e']);
+    });
+
+    test('rows that were written before a moment are left out, by the clock of the store', async () => {
+      await it.write('p', insert('old'), insert('anew'), insert('gone'));
+      // It tells whole seconds, so these are of before the next.
+      const writtenFromMs = ((await it.store.timeMs()) ?? 0) + 1_000;
+      await delay(2_000);
+      await it.write('p', upsert('anew'), insert('new'), remove('gone'));
+      const range = { partitions: 'p', rowsFrom: 'a', limit: 1 };
+      expect(await keysIn({ ...range, writtenFromMs })).toEqual(['p/anew', 'p/new']);
+      expect(await keysIn({ ...range, writtenFromMs: 0 })).toEqual(['p/anew', 'p/new', 'p/old']);
     });
 
     test('an empty range, partition or table gives no rows', async () => {
