@@ -164,7 +164,7 @@ async function giveOut(
         ? ''
         : `Would take no writes to ${table.name} in ${others.join(' and ')} any more, and wait for some ${durationText(KNOWN_MS)} and ` +
           'what the slowest is behind (tandem status). ') +
-        `Would hold writes to ${table.name} in ${region} for some ${durationText(HOLD_MS + record.passMs)}, bring the last of ` +
+        `Would hold writes to ${table.name} in ${region} for some ${await heldText(leaving, record)}, bring the last of ` +
         `${record.rows} rows to ${where}, prove them equal, and forward the table there, through ${region} alone. ` +
         (others.length === 0
           ? ''
@@ -178,6 +178,15 @@ async function giveOut(
     given: confirm,
   });
   return underLease(leaving, (lease) => leave(leaving, lease));
+}
+
+/** Says for how long writes wait in the region that mirrors, by how long its passes take. */
+async function heldText(leaving: Leaving, { passMs }: MirrorRecord): Promise<string> {
+  const isFollowed =
+    (await storeFromMs(leaving)) !== undefined && (await isRecent(leaving, passMs));
+  return isFollowed
+    ? `${durationText(HOLD_MS)} and what it takes to compare the rows that were written last`
+    : durationText(HOLD_MS + passMs);
 }
 
 /** Throws `UsageError` or `TransientError`, naming what stands in the way, before anything begins. */
@@ -630,14 +639,15 @@ async function passOnce(
     ({ record } = page);
     // Of a pass that has ended the count of this one is that of the last.
     if (!page.isLast) continue;
-    // A row that was written and deleted meanwhile leaves nothing to find once its tombstone is collected.
-    const isRecent = clock.nowMs() - startedMs < (await tombstoneAgeMs(leaving)) / 2;
-    return { rows: record.rows, fromMs: isRecent ? fromMs : undefined };
+    const isFollowed = await isRecent(leaving, clock.nowMs() - startedMs);
+    return { rows: record.rows, fromMs: isFollowed ? fromMs : undefined };
   }
 }
 
-async function tombstoneAgeMs({ table, home }: Leaving): Promise<number> {
-  return table.tombstoneAgeMs ?? (await readDurationMs(home, 'Tombstone.AgeMs'));
+/** Tells whether all that was deleted since a pass began still has its tombstone; without one nothing tells that a row is gone. */
+async function isRecent({ table, home }: Leaving, passMs: number): Promise<boolean> {
+  const ageMs = table.tombstoneAgeMs ?? (await readDurationMs(home, 'Tombstone.AgeMs'));
+  return passMs < ageMs / 2;
 }
 
 /** Opens the rows as the region has them; what is wrong with one is put among the faults. */

@@ -180,13 +180,13 @@ export const migrationMutants: readonly Mutant[] = [
     edits: [
       {
         file: RETURN,
-        find: 'const rows = await passOnce(leaving, hold, { isProof: true });',
+        find: 'const { rows } = canBeFollowed(passed)\n    ? await proveFollowed(leaving, passed, hold)\n    : await passOnce(leaving, hold, { isProof: true });',
         replace: 'const rows = Math.min(0, (await hold()).leasedUntilMs);',
       },
       {
         file: RETURN,
-        find: 'const rows = await passOnce(leaving, hold, { isProof: false });\n  session.tell(`${rows} rows passed; writes',
-        replace: 'const rows = 0;\n  session.tell(`${rows} rows passed; writes',
+        find: 'let passed = await passOnce(leaving, hold, { isProof: false });',
+        replace: 'let passed: Passed = { rows: 0, fromMs: undefined };',
       },
     ],
     where: whereReturned,
