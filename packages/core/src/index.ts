@@ -277,7 +277,7 @@ export {
   type Replicator,
   type ReplicatorOptions,
 } from './outbound/replicator.ts';
-export { type SweepOptions, type SweepReport, sweep } from './outbound/sweep.ts';
+export { type SweepOptions, type SweepReport, scanOutbox, sweep } from './outbound/sweep.ts';
 // What the outside must do, in those words: each comment is the contract.
 export type { Archive, ArchiveEntry, ArchiveKey, ArchiveSpan } from './ports/archive.ts';
 export type { ChangePublisher, MessageSubject, OutboundMessage } from './ports/change-publisher.ts';

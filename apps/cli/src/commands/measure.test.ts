@@ -1,6 +1,7 @@
 import {
   type ChangePublisher,
   catalogKind,
+  rowsKind,
   type TableStore,
   TerminalError,
   TransientError,
@@ -16,6 +17,8 @@ const NAMES = ['east', 'west'] as const;
 const PEER_OF = { east: 'west', west: 'east' } as const;
 /** Of each request of the command; what regions do by themselves takes no time. */
 const ANSWER_MS = 25;
+/** After so long the adapters of stores and namespaces give up what hangs. */
+const HANG_MS = 10_000;
 
 interface Billed {
   readonly counted: {
@@ -34,10 +37,17 @@ async function setUp() {
   const made = createWorld();
   const { clock } = made;
   /**
-   * Nothing reaches `cutOff`; `onCatalogue` is told of each commit to the catalogue that the command has made; the account of
-   * `unopened` makes no tables for it.
+   * Nothing reaches `cutOff`; the namespace of `hanging` and the account of `frozen` answer nobody; `onCatalogue` and `onRow`
+   * are told of each commit that the command has made there; the account of `unopened` makes no tables for it.
    */
-  const faults: { cutOff?: string; onCatalogue?: () => void; unopened?: string } = {};
+  const faults: {
+    cutOff?: string;
+    hanging?: string;
+    frozen?: string;
+    onCatalogue?: () => void;
+    onRow?: () => void;
+    unopened?: string;
+  } = {};
   const world: typeof made = {
     clock,
     bus: {
@@ -49,6 +59,10 @@ async function setUp() {
           publish: async (messages) => {
             if (faults.cutOff === to)
               throw new TransientError('BUS_UNAVAILABLE', `${to} is cut off.`);
+            if (faults.hanging === to) {
+              await clock.sleep(HANG_MS);
+              throw new TransientError('BUS_UNAVAILABLE', `${to} hangs.`);
+            }
             return publisher.publish(messages);
           },
         };
@@ -65,13 +79,15 @@ async function setUp() {
   await drive(world, Promise.all(regions.map((region) => region.open())));
   await clock.advance(5_000);
   const asked = { requests: 0, commits: 0, messages: 0, bytes: 0 };
-  const answered = async <T>(answer: () => Promise<T>): Promise<T> => {
-    asked.requests += 1;
-    await clock.sleep(ANSWER_MS);
-    return answer();
-  };
   const openStore = (connection: string): TableStore => {
     const store = stores[connection as keyof typeof stores];
+    const answered = async <T>(answer: () => Promise<T>): Promise<T> => {
+      asked.requests += 1;
+      const isFrozen = faults.frozen === connection;
+      await clock.sleep(isFrozen ? HANG_MS : ANSWER_MS);
+      if (isFrozen) throw new TransientError('TABLE_UNAVAILABLE', `${connection} hangs.`);
+      return answer();
+    };
     return {
       createTable: (table) =>
         answered(async () => {
@@ -87,6 +103,7 @@ async function setUp() {
         return answered(async () => {
           const outcome = await store.commit(transaction);
           if (transaction.table === catalogKind.name) faults.onCatalogue?.();
+          if (transaction.table === rowsKind.name) faults.onRow?.();
           return outcome;
         });
       },
@@ -165,9 +182,10 @@ test('reports acknowledgement, lag of each direction, throughput and what is bil
       failOver: null,
       alone: NAMES.map((region) => ({ region, ackMs: { p50: expect.any(Number) } })),
       directions: [
-        { from: 'east', to: 'west', late: 0 },
-        { from: 'west', to: 'east', late: 0 },
+        { from: 'east', to: 'west', late: 0, owed: 0 },
+        { from: 'west', to: 'east', late: 0, owed: 0 },
       ],
+      notMeasured: [],
       throughput: [
         { region: 'east', writers: 1 },
         { region: 'east', writers: 16 },
@@ -268,6 +286,72 @@ test('finds a direction in which nothing arrives, though it has nothing but late
       ],
     },
   });
+});
+
+/** What it may take beside the time for which it writes: five parts that wait for what does not arrive, and the end. */
+const BESIDE_MS_MAX = 5 * 40_000 + 100_000;
+
+interface HungRun {
+  readonly directions: readonly { readonly from: string; readonly owed: number | null }[];
+  readonly throughput: readonly { readonly writes: number }[];
+  readonly notMeasured: readonly string[];
+}
+
+async function measureWhile(fault: 'hanging' | 'frozen') {
+  const { run, faults, world, tablesOf } = await setUp();
+  // The table itself has come everywhere by then.
+  faults.onRow = () => {
+    faults[fault] = 'west';
+  };
+  const startedMs = world.clock.nowMs();
+  const { code, json, billed } = await run(...SHORT);
+  const tookMs = world.clock.nowMs() - startedMs;
+  expect(code).toBe(EXIT.finding);
+  expect(tookMs).toBeLessThan(5_000 + BESIDE_MS_MAX);
+  expect(await tablesOf(0)).toEqual([]);
+  return { json: json as unknown as HungRun, billed };
+}
+
+test('while a namespace hangs, ends in its bounds, and says what it could not measure and what lies in the outbox', async () => {
+  const { json } = await measureWhile('hanging');
+  const { directions, throughput, notMeasured } = json;
+  const written = throughput.reduce((sum, { writes }) => sum + writes, 0);
+  expect(written).toBeGreaterThan(10);
+  // The one of those by one writer is the first, for which it has waited until the part was over.
+  const [toWest, toEast] = directions;
+  expect(toWest).toMatchObject({
+    from: 'east',
+    samples: 0,
+    late: 1,
+    lagMs: { p50: null },
+    owed: written + 1,
+  });
+  expect(toEast).toMatchObject({ from: 'west', late: 0, owed: 0 });
+  expect(notMeasured).toEqual([
+    '1 of the writes to east could not be read in west within 30s: the lag is not known.',
+    ...[1, 16, 64].map((writers) =>
+      expect.stringContaining(`Not all writes by ${writers} at once to east could be read`),
+    ),
+    expect.stringContaining(`${written + 1} of the writes to east are still in its outbox`),
+  ]);
+});
+
+test('while an account is frozen, ends in its bounds, and says what it could not measure', async () => {
+  const { json } = await measureWhile('frozen');
+  const { directions, throughput, notMeasured } = json;
+  expect(throughput.every(({ writes }) => writes > 0)).toBe(true);
+  expect(directions).toMatchObject([
+    { from: 'east', samples: 0, owed: 0 },
+    { from: 'west', samples: 0, owed: null },
+  ]);
+  expect(notMeasured).toEqual([
+    expect.stringMatching(/^west did not acknowledge \d+ of its writes, one at a time/),
+    '1 of the writes to east could not be read in west within 30s: the lag is not known.',
+    ...[1, 16, 64].map((writers) =>
+      expect.stringContaining(`Not all writes by ${writers} at once to east could be read`),
+    ),
+    'How much of it west still owes east is not known: its outbox could not be read.',
+  ]);
 });
 
 test('deletes a table that was made, though its creation failed', async () => {

@@ -42,7 +42,7 @@ interface Alone {
 }
 
 /** From the acknowledgement until it can be read there. */
-interface Direction {
+export interface Direction {
   readonly from: string;
   readonly to: string;
   readonly samples: number;
