@@ -40,6 +40,8 @@ export interface Deployment {
   /** The same of the host for clients of Table Storage; undefined where there is none. */
   readonly tableTrafficManagerHost: Output<string> | undefined;
   readonly registryServer: string;
+  /** By region, what its container apps run after this run; empty with clusters, where each region has a release of its own. */
+  readonly versions: Readonly<Record<string, Output<string>>>;
 }
 
 /** All resources of all regions. Must be called once in a program. */
@@ -58,9 +60,12 @@ export function buildDeployment(
   joinRegions(regions);
   const clusterNames: Record<string, Output<string>> = {};
   const records: DnsRecord[] = [];
+  const versions: Record<string, Output<string>> = {};
   for (const region of regions) {
     if (settings.platform === 'container-apps') {
-      records.push(...createContainerApps(region, regions, images));
+      const apps = createContainerApps(region, regions, images);
+      records.push(...apps.records);
+      if (apps.version !== undefined) versions[region.context.region.name] = apps.version;
       createExperiments(region);
     } else {
       const cluster = createCluster(region, images.registry);
@@ -96,6 +101,7 @@ export function buildDeployment(
     tableTrafficManagerHost:
       settings.tables && output(`${settings.tables.dnsLabel}.trafficmanager.net`),
     registryServer: images.server,
+    versions,
   };
 }
 

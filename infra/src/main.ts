@@ -9,19 +9,18 @@ import {
   StackReference,
 } from '@pulumi/pulumi';
 import { buildDeployment } from './build-deployment.ts';
-import { findUpgradeProblem, runningVersions } from './settings/find-upgrade-problem.ts';
+import { findUpgradeProblem, wantedVersions } from './settings/find-upgrade-problem.ts';
 import { readSettings } from './settings/read-settings.ts';
 
 const reading = readSettings(new Config('tandem').requireObject('deployment'));
 if (!reading.ok) {
   throw new RunError(`The stack's settings cannot be used:\n- ${reading.problems.join('\n- ')}`);
 }
-/** What each region runs after this run; the next one reads it. */
-export const versions = runningVersions(reading.settings);
 const own = new StackReference('before', {
   name: `${getOrganization()}/${getProject()}/${getStack()}`,
 });
-const problem = findUpgradeProblem((await own.getOutputDetails('versions')).value, versions);
+const ran = (await own.getOutputDetails('versions')).value;
+const problem = findUpgradeProblem(ran, wantedVersions(reading.settings));
 if (problem !== undefined) throw new RunError(problem);
 const { tenantId } = getClientConfigOutput();
 const deployment = buildDeployment(reading.settings, tenantId);
@@ -36,4 +35,6 @@ export const {
   trafficManagerHost,
   tableTrafficManagerHost,
   registryServer,
+  /** What each region runs after this run; the next one reads it. */
+  versions,
 } = deployment;

@@ -1,8 +1,9 @@
 // What makes a region one that is upgraded, scaled and broken without another.
-import { runtime } from '@pulumi/pulumi';
+import { output, runtime } from '@pulumi/pulumi';
 import { describe, expect, it } from 'vitest';
+import type { Deployment } from './build-deployment.ts';
 import { upgradeTimeOf } from './platform/kubernetes.ts';
-import { buildExample } from './testing/build-example.ts';
+import { buildExample, valueOf } from './testing/build-example.ts';
 import { appsOf, EXAMPLE, recordResources } from './testing/mock-deployment.ts';
 import { CONTAINER_APPS } from './testing/variants.ts';
 
@@ -62,26 +63,59 @@ describe('a deployment, region by region', () => {
     const run = async (
       versions: object | undefined,
       changes: object,
-    ): Promise<{ readonly said: string | undefined; readonly asked: readonly object[] }> => {
-      const asked = await recordResources(versions === undefined ? {} : { versions });
+      leftAlone?: Parameters<typeof recordResources>[1],
+    ): Promise<{
+      readonly said: string | undefined;
+      readonly asked: readonly object[];
+      /** What the next run reads. */
+      readonly versions: Promise<Readonly<Record<string, string>>>;
+    }> => {
+      const asked = await recordResources(versions === undefined ? {} : { versions }, leftAlone);
       runtime.setConfig('tandem:deployment', JSON.stringify({ ...EXAMPLE, ...changes }));
       runs += 1;
-      const said = await import(`${import.meta.dirname}/main.ts?run=${runs}`).then(
-        () => undefined,
-        (error: Error) => error.message,
+      const { said, written } = await import(`${import.meta.dirname}/main.ts?run=${runs}`).then(
+        (outputs: { versions: Deployment['versions'] }) => ({
+          said: undefined,
+          written: outputs.versions,
+        }),
+        (error: Error) => ({ said: error.message, written: {} }),
       );
-      return { said, asked };
+      return { said, asked, versions: valueOf(output(written)) };
     };
     const both = { east: '0.1.0', west: '0.1.0' };
     const upgraded = { ...CONTAINER_APPS, imageTag: '0.2.0' };
 
     it('refuses to upgrade two regions at once, before it asks for anything', async () => {
-      expect(await run(both, upgraded)).toEqual({
+      expect(await run(both, upgraded)).toMatchObject({
         said: expect.stringContaining(
           'set imageTag 0.1.0 for east among deployment.regions, upgrade west, see that it works',
         ),
         asked: [],
       });
+    });
+
+    it('writes down what the apps of a region run, and not what a run with a target left alone', async () => {
+      const first = await run(undefined, CONTAINER_APPS);
+      expect(await first.versions).toEqual(both);
+      const template = (image: string) => ({
+        template: { containers: [{ image: `r.example/a:${image}` }] },
+      });
+      // As `--target "**-east-settings"` leaves it.
+      const targeted = await run(
+        both,
+        { ...CONTAINER_APPS, regions: [{ ...east, imageTag: '0.2.0' }, west] },
+        ({ type }) => (type.endsWith(':ContainerApp') ? template('0.1.0') : undefined),
+      );
+      expect(targeted.said).toBeUndefined();
+      expect(await targeted.versions).toEqual(both);
+      const half = await run(
+        both,
+        { ...CONTAINER_APPS, regions: [{ ...east, imageTag: '0.2.0' }, west] },
+        ({ name }) => (name === 'tandem-east-replicator' ? template('0.1.0') : undefined),
+      );
+      expect(await half.versions).toEqual({ east: '0.2.0 and 0.1.0', west: '0.1.0' });
+      expect((await run(await half.versions, upgraded)).said).toContain('upgrade west');
+      expect(await (await run(undefined, { imageTag: '0.2.0' })).versions).toEqual({});
     });
 
     it.each([

@@ -12,7 +12,7 @@ import {
   TriggerType,
 } from '@pulumi/azure-native/app/index.js';
 import { DiagnosticSetting } from '@pulumi/azure-native/monitor/index.js';
-import type { Output } from '@pulumi/pulumi';
+import { all, type Output } from '@pulumi/pulumi';
 import { grant } from '../access/grant.ts';
 import type { Region } from '../region/build-region.ts';
 import { imageTagOf, placeOf, prefixOf } from '../region/region-context.ts';
@@ -43,12 +43,22 @@ export interface DnsRecord {
   readonly value: Output<string>;
 }
 
-/** The region's services without a cluster, as far as the stage goes. Returns what the DNS needs before the last stage. */
+export interface BuiltApps {
+  /** What the DNS needs before the last stage. */
+  readonly records: readonly DnsRecord[];
+  /**
+   * The version of its services, as the stack has them after the run: of those that it leaves alone, since a target was named,
+   * the one of before. Undefined before there are any.
+   */
+  readonly version: Output<string> | undefined;
+}
+
+/** The region's services without a cluster, as far as the stage goes. */
 export function createContainerApps(
   own: Region,
   regions: readonly Region[],
   images: ImageRegistry,
-): readonly DnsRecord[] {
+): BuiltApps {
   const prefix = prefixOf(own.context);
   const { region, settings } = own.context;
   const { secrets } = own.identities;
@@ -78,23 +88,37 @@ export function createContainerApps(
     });
   }
   grantPulling(own, images);
+  let version: Output<string> | undefined;
   if (settings.containerApps?.stage !== 'platform') {
     const options = { own, regions, images, environment };
     createSettingsJob(options);
-    createApi(options);
-    createReplicator(options);
+    version = versionOf([createApi(options), createReplicator(options)]);
     createOperatorPlace(options);
   }
   const proof = environment.customDomainConfiguration.apply(
     (domain) => domain?.customDomainVerificationId ?? '',
   );
   const address = environment.defaultDomain.apply((domain) => `${apiNameOf(own)}.${domain}`);
-  return [
-    { type: 'CNAME', name: region.host, value: address },
-    { type: 'TXT', name: `asuid.${region.host}`, value: proof },
-    // All regions of a subscription have the same proof.
-    { type: 'TXT', name: `asuid.${settings.publicHost}`, value: proof },
-  ];
+  return {
+    version,
+    records: [
+      { type: 'CNAME', name: region.host, value: address },
+      { type: 'TXT', name: `asuid.${region.host}`, value: proof },
+      // All regions of a subscription have the same proof.
+      { type: 'TXT', name: `asuid.${settings.publicHost}`, value: proof },
+    ],
+  };
+}
+
+/** Both where a run was ended between the two. */
+function versionOf(apps: readonly ContainerApp[]): Output<string> {
+  const templates = all(apps.map(({ template }) => template));
+  return templates.apply((found) => {
+    const images = found
+      .flatMap((template) => template?.containers ?? [])
+      .map(({ image }) => image);
+    return [...new Set(images.map((image) => image?.split(':').at(-1)))].join(' and ');
+  });
 }
 
 /** Azure takes 32 characters at most. */

@@ -34,16 +34,21 @@ export const EXAMPLE = {
 
 /**
  * Records what is asked for, and answers with what Azure would add. Nothing leaves the process. `outputs` is what the run before
- * has written down.
+ * has written down; with `leftAlone` those of that type and name stay as they were, as in a run with a target.
  */
-export async function recordResources(outputs: object = {}): Promise<AskedResource[]> {
+export async function recordResources(
+  outputs: object = {},
+  leftAlone: (resource: AskedResource) => object | undefined = () => undefined,
+): Promise<AskedResource[]> {
   const asked: AskedResource[] = [];
   await runtime.setMocks(
     {
       newResource({ type, name, inputs }) {
         if (type === STACK_REFERENCE) return { id: name, state: { ...inputs, outputs } };
-        asked.push({ type, name, inputs: inputs as Record<string, unknown> });
-        return { id: `/${type}/${name}`, state: { name, ...inputs, ...addedByAzure(name) } };
+        const resource = { type, name, inputs: inputs as Record<string, unknown> };
+        asked.push(resource);
+        const state = leftAlone(resource) ?? { name, ...inputs, ...addedByAzure(name) };
+        return { id: `/${type}/${name}`, state };
       },
       call: ({ inputs }) => inputs as Record<string, unknown>,
     },
