@@ -1,7 +1,13 @@
-import { rowsKind, TransientError } from '@tandem/core';
+import { NEWEST_WIRE_VERSION, rowsKind, TransientError } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
-import { CONFLICTS_TABLE, createTableReplicationStatus, recordBucketCount } from '@tandem/storage';
+import {
+  CONFLICTS_TABLE,
+  createTableReplicationStatus,
+  recordBucketCount,
+  writeSetting,
+} from '@tandem/storage';
 import { expect, test } from 'vitest';
+import { EXIT } from '../exit-codes.ts';
 import type { Io } from '../io.ts';
 import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
 
@@ -62,6 +68,30 @@ test('lets go on once all regions were well for the time, and are equal', async 
   expect(err).toContain('they must be so for 1m');
 });
 
+test('stops at once where a region writes messages that this build, an older one, does not read', async () => {
+  const { runWith, passedMs, regions } = await createBeating();
+  const write = (text: string): Promise<unknown> =>
+    writeSetting(regions.west.store, {
+      setting: 'Messages.WireVersion',
+      text,
+      by: 'a newer build',
+      atMs: regions.clock.nowMs(),
+      isSecret: false,
+    });
+  await write(String(NEWEST_WIRE_VERSION));
+  const io = { countMessages: counts(() => 0) };
+  expect(await runWith(io, ...GATE)).toMatchObject({ code: 0 });
+  const beforeMs = passedMs();
+  await write(String(NEWEST_WIRE_VERSION + 1));
+  const { code, json } = await runWith(io, ...GATE);
+  const said = `west writes messages of version ${NEWEST_WIRE_VERSION + 1}, and this build reads up to ${NEWEST_WIRE_VERSION}`;
+  expect({ code, json }).toMatchObject({
+    code: EXIT.finding,
+    json: { passed: false, lastBreak: { reasons: [expect.stringContaining(said)] } },
+  });
+  expect(passedMs()).toBe(beforeMs);
+});
+
 test('begins the time anew when a region falls silent in it', async () => {
   const { runWith, silent, passedMs } = await createBeating();
   // Its heartbeat counts as heard for some seconds more.
@@ -114,6 +144,30 @@ test('says each time that they cease to be well, or are again, and only once', a
       told: [unwell, well, unwell, well],
     },
   );
+});
+
+test('stops at once where a region writes messages that this build, an older one, does not read', async () => {
+  const { runWith, passedMs, regions } = await createBeating();
+  const write = (text: string): Promise<unknown> =>
+    writeSetting(regions.west.store, {
+      setting: 'Messages.WireVersion',
+      text,
+      by: 'a newer build',
+      atMs: regions.clock.nowMs(),
+      isSecret: false,
+    });
+  await write(String(NEWEST_WIRE_VERSION));
+  const io = { countMessages: counts(() => 0) };
+  expect(await runWith(io, ...GATE)).toMatchObject({ code: 0 });
+  const beforeMs = passedMs();
+  await write(String(NEWEST_WIRE_VERSION + 1));
+  const { code, json } = await runWith(io, ...GATE);
+  const said = `west writes messages of version ${NEWEST_WIRE_VERSION + 1}, and this build reads up to ${NEWEST_WIRE_VERSION}`;
+  expect({ code, json }).toMatchObject({
+    code: EXIT.finding,
+    json: { passed: false, lastBreak: { reasons: [expect.stringContaining(said)] } },
+  });
+  expect(passedMs()).toBe(beforeMs);
 });
 
 test('begins the time anew when a region gives no answer, and goes on once it does', async () => {

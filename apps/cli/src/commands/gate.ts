@@ -1,4 +1,4 @@
-import { AppError } from '@tandem/core';
+import { AppError, NEWEST_WIRE_VERSION } from '@tandem/core';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT } from '../exit-codes.ts';
 import { keepStores } from '../io.ts';
@@ -6,6 +6,7 @@ import { duration, durationText, withRechecks } from '../option-values.ts';
 import { KINDS } from '../regions/choose-kind.ts';
 import { isReady, lookAtRegions, type RegionSight } from '../regions/look-at-regions.ts';
 import { proveEqual, type VerifyChoice } from '../regions/prove-equal.ts';
+import { readSettingText } from '../regions/region.ts';
 import { describeReason } from '../report/describe-status.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { timeText } from '../report/text-table.ts';
@@ -27,7 +28,8 @@ export function addGate({ program, act }: Cli): void {
     .command('gate')
     .description(
       'May the next region be upgraded? Watches until all regions were well for a time without a break and no dead ' +
-        'letter has come, then proves them equal. Writes nothing but the proof.',
+        'letter has come, then proves them equal. Stops at once where a region writes messages that this build does not read. ' +
+        'Writes nothing but the proof.',
     )
     .option('--soak <duration>', 'for how long all must be well', duration(1), SOAK_MS_DEFAULT)
     .option('--within <duration>', 'gives up after', duration(1), WITHIN_MS_DEFAULT)
@@ -60,6 +62,11 @@ async function gate(session: Session, options: GateOptions): Promise<Outcome> {
     },
     exitCode,
   });
+  const tooNew = await findTooNew(createSession(io, options));
+  if (tooNew.length > 0) {
+    last = { atMs: startedMs, reasons: tooNew };
+    return end(`Stop: ${tooNew.join(' ')} Upgrade by a build that is not older.`, EXIT.finding);
+  }
   for (;;) {
     signal.throwIfAborted();
     // What was silent at one look is asked anew at the next.
@@ -100,6 +107,28 @@ async function gate(session: Session, options: GateOptions): Promise<Outcome> {
     `Go on: all regions were well for ${durationText(soak)}, and they are equal.`,
     EXIT.ok,
   );
+}
+
+/**
+ * Returns a sentence for each region that writes messages which this build, and so a region that gets it, does not read. A region that
+ * is silent now is told of by the looks.
+ */
+async function findTooNew(session: Session): Promise<readonly string[]> {
+  const { regions } = await session.inventory();
+  const asked = regions.map(async ({ name }) => {
+    try {
+      const text = await readSettingText(await session.openAsIs(name), 'Messages.WireVersion');
+      if (text === undefined || !(Number(text) > NEWEST_WIRE_VERSION)) return [];
+      return [
+        `${name} writes messages of version ${text}, and this build reads up to ${NEWEST_WIRE_VERSION}: where it runs, they would be set ` +
+          'aside as too new.',
+      ];
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      return [];
+    }
+  });
+  return (await Promise.all(asked)).flat();
 }
 
 function findReasons(sight: RegionSight, queues: boolean): readonly string[] {
