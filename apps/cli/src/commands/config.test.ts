@@ -714,10 +714,19 @@ describe('I10: a wire version is written only when every region reads it', () =>
     const NOW_MS = 5_000;
 
     async function setUp(...peers: readonly PeerProgress[]) {
+      return setUpWhere({}, ...peers);
+    }
+
+    async function setUpWhere(
+      { inTable, overridden }: { readonly inTable?: string; readonly overridden?: boolean },
+      ...peers: readonly PeerProgress[]
+    ) {
       const harness = await createCliHarness();
       const { store } = harness.regions.west;
+      if (inTable !== undefined) await write(store, 'Messages.WireVersion', inTable);
       await createTableReplicationStatus({ store }).beat({
-        nowMs: NOW_MS,
+        nowMs: harness.regions.clock.nowMs(),
+        ...(overridden === true && { overriddenSettings: ['Messages.WireVersion'] }),
         catchingUpSinceMs: undefined,
         hasBacklog: false,
         peers,
@@ -748,6 +757,16 @@ describe('I10: a wire version is written only when every region reads it', () =>
       expect({ code, stands }).toEqual({ code: 2, stands: undefined });
       expect(err).toContain(told);
       expect(err).toContain('Upgrade that first.');
+    });
+
+    test('a peer that does not read it keeps it back also where it stands in the table, and the environment overrides that', async () => {
+      const peer = { ...east, reads: { heardMs: NOW_MS, wireVersion: 7 } };
+      const inTable = '8';
+      expect(await setUpWhere({ inTable }, peer)).toMatchObject({ code: 0 });
+      expect(await setUpWhere({ inTable, overridden: true }, peer)).toMatchObject({
+        code: 2,
+        err: expect.stringContaining('east reads up to 7'),
+      });
     });
 
     test('a peer that reads it does not, nor one that never was heard', async () => {

@@ -514,6 +514,12 @@ export const VALUE_MISTAKES: readonly ValueMistake[] = [
     says: /port/,
   },
   {
+    name: 'a wire version in the environment, and nobody who asks whether every peer reads it',
+    values:
+      'global: {settingsIn: environment, settings: {Messages.WireVersion: 3}}\nconfigurationCheck: {enabled: false}',
+    says: /Messages\.WireVersion is 3, and nobody would ask whether every peer reads it/,
+  },
+  {
     name: 'a check of the settings that is a text',
     values: 'configurationCheck: {enabled: "no"}',
     says: /configurationCheck\/enabled.*got string, want boolean/s,
