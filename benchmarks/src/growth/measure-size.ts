@@ -53,7 +53,7 @@ async function measureSize(options: SizeOptions): Promise<SizeFigures> {
     part.parts,
   );
   const pages = await runCount(1, PAGES, () => regions.east.table.list(PAGE_ROWS));
-  const lag = await measureLag(regions, options);
+  const lag = await measureLag(regions, writer, options);
   // Of garbage there is as much as the limit of the heap allows.
   globalThis.gc?.();
   return {
@@ -82,10 +82,12 @@ function tell(what: string): void {
   if (process.stderr.isTTY) process.stderr.write(`${Math.round(process.uptime())} s: ${what}\n`);
 }
 
-function createWriter({ east }: CountedRegions): { write(customer: number): Promise<unknown> } {
+type Writer = ReturnType<typeof createWriter>;
+
+function createWriter({ east }: CountedRegions) {
   let revision = 0;
   return {
-    write: (customer) =>
+    write: (customer: number) =>
       east.table.put(customerId(customer), customerFor(customer, (revision += 1))),
   };
 }
@@ -138,14 +140,14 @@ async function measurePattern(
 }
 
 async function measureLag(
-  { east, west }: CountedRegions,
+  { west }: CountedRegions,
+  { write: put }: Writer,
   { customers, durationMs, bucketCount }: SizeOptions,
 ): Promise<{ readonly lagMsP50: number; readonly lagMsP99: number }> {
   const paced = { kind: 'paced', writers: 1, customers } as const;
   const { lagsMs } = await runPaced(
     { ...paced, durationMs: 2 * durationMs, writesPerSecond: PACED_PER_SECOND },
-    { table: east.table, peerStore: west.store },
-    bucketCount,
+    { put, peerStore: west.store, bucketCount },
   );
   return { lagMsP50: round(percentile(lagsMs, 0.5)), lagMsP99: round(percentile(lagsMs, 0.99)) };
 }

@@ -80,7 +80,7 @@ async function runClientWrites(
 }
 
 const writeBare = (customer: number): Promise<unknown> => bare.upsert(customer, (revision += 1));
-const writeReplicated = (customer: number): Promise<unknown> =>
+const writeReplicated = (customer: number) =>
   replicated.table.put(customerId(customer), customerFor(customer, (revision += 1)));
 
 const LOADS: Record<LoadCommand['kind'], (command: LoadCommand) => Promise<Loaded>> = {
@@ -99,7 +99,10 @@ const LOADS: Record<LoadCommand['kind'], (command: LoadCommand) => Promise<Loade
       }),
     ),
   'until-replicated': () => runCount(1, 0, () => Promise.resolve()),
-  paced: (command) => runPaced(command, replicated, bucketCount),
+  paced: (command) => {
+    const { peerStore } = replicated;
+    return runPaced(command, { put: writeReplicated, peerStore, bucketCount });
+  },
   http: async ({ writers, durationMs, customers, apiUrl = '' }) => {
     const http = createHttpLoad(apiUrl);
     try {

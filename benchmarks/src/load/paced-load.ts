@@ -1,6 +1,6 @@
 import { bucketOf, encodeVector, TransientError } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
-import { customerFor, customerId, customerOf } from './customers.ts';
+import { customerId, customerOf } from './customers.ts';
 import type { LoadCommand } from './load-command.ts';
 import type { ReplicatedLoad } from './replicated-load.ts';
 import type { LoadResult } from './run-writers.ts';
@@ -24,11 +24,19 @@ export interface PacedResult extends LoadResult {
   readonly failures: number;
 }
 
+export interface PacedOptions extends Pick<ReplicatedLoad, 'peerStore'> {
+  /**
+   * Writes a customer as it was never before, also by an earlier command: what changes nothing is not sent, and would seem to be
+   * there at once.
+   */
+  readonly put: (customer: number) => ReturnType<ReplicatedLoad['table']['put']>;
+  readonly bucketCount: number;
+}
+
 /** Writes at a given rate, whether or not the earlier writes have been answered. */
 export async function runPaced(
   { writesPerSecond = 100, durationMs, customers }: LoadCommand,
-  { table, peerStore }: Pick<ReplicatedLoad, 'table' | 'peerStore'>,
-  bucketCount: number,
+  { put, peerStore, bucketCount }: PacedOptions,
 ): Promise<PacedResult> {
   const startedMs = performance.now();
   const latenciesMs: number[] = [];
@@ -59,7 +67,7 @@ export async function runPaced(
     const customer = customerOf(nth, customers);
     const id = customerId(customer);
     const beganMs = performance.now();
-    const outcome = await table.put(id, customerFor(customer, nth));
+    const outcome = await put(customer);
     latenciesMs.push(performance.now() - beganMs);
     if (beganMs - sampledMs < SAMPLED_EVERY_MS || !('record' in outcome)) return;
     sampledMs = beganMs;

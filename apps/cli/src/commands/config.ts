@@ -143,9 +143,8 @@ async function change(
   if (problems.length > 0) {
     throw new UsageError(`${name} would not start with that: ${problems.join(' ')}`);
   }
-  if (setting === WIRE_VERSION && Number(text ?? 0) > (await readWireVersion(region))) {
-    await checkWireVersion(session, region, Number(text));
-  }
+  if (setting === WIRE_VERSION)
+    await checkWireVersion(session, region, { version: Number(text ?? 0) });
   const verb = text === undefined ? 'unset' : 'set';
   const overridden = after.overridden.includes(setting);
   const when = overridden ? overriddenNote(name, [setting]) : EFFECT[takesEffect];
@@ -237,10 +236,11 @@ async function release(session: Session, { region: name, apply }: ConfigOptions)
   if (problems.length > 0) {
     throw new UsageError(`${name} would not start with that: ${problems.join(' ')}`);
   }
-  // What the environment of its services overrides stands in the table alone.
-  const written = overridden.includes(WIRE_VERSION) ? 0 : await readWireVersion(region);
   const version = Number(given.get(WIRE_VERSION) ?? 0);
-  if (version > written) await checkWireVersion(session, region, version);
+  await checkWireVersion(session, region, {
+    version,
+    isOverridden: overridden.includes(WIRE_VERSION),
+  });
   const writes = [...wanted].map(([setting, text]) => ({
     setting,
     text,
@@ -328,11 +328,17 @@ function releaseOutcome(
 }
 
 /**
- * Throws `UsageError` while a region runs a build that would set messages of the version aside as too new, or of which nobody
+ * Throws `UsageError` where it is raised while a region runs a build that would set messages of the version aside as too new, or of which nobody
  * says what it reads. One that was never started, or never heard, begins with a build that does. A release has only its own region in its
  * inventory, whose replicator keeps what the peers have told it.
  */
-async function checkWireVersion(session: Session, own: CliRegion, version: number): Promise<void> {
+async function checkWireVersion(
+  session: Session,
+  own: CliRegion,
+  { version, isOverridden = false }: { readonly version: number; readonly isOverridden?: boolean },
+): Promise<void> {
+  // What the environment of its services overrides stands in the table, and nobody writes it.
+  if (!isOverridden && version <= (await readWireVersion(own))) return;
   const { regions } = await session.inventory();
   const answers = regions.map(async ({ name }) => {
     const region = await session.openAsIs(name);

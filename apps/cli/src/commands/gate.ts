@@ -63,20 +63,16 @@ async function gate(session: Session, options: GateOptions): Promise<Outcome> {
     exitCode,
   });
   const tooNew = await findTooNew(createSession(io, options));
-  if (tooNew.length > 0) {
-    last = { atMs: startedMs, reasons: tooNew };
-    return end(`Stop: ${tooNew.join(' ')} Upgrade by a build that is not older.`, EXIT.finding);
-  }
   for (;;) {
     signal.throwIfAborted();
     // What was silent at one look is asked anew at the next.
     const sights = await lookAtRegions(createSession(io, options));
     const nowMs = clock.nowMs();
-    const grown = queues ? findGrown(sights, first) : [];
-    // They do not go by themselves, so no time makes it well again.
-    if (grown.length > 0) {
-      last = { atMs: nowMs, reasons: grown };
-      return end(`Stop: ${grown.join(' ')} See tandem dead-letters list.`, EXIT.finding);
+    // Neither goes by itself, so no time makes it well again.
+    const lasting = [...tooNew, ...(queues ? findGrown(sights, first) : [])];
+    if (lasting.length > 0) {
+      last = { atMs: nowMs, reasons: lasting };
+      return end(`Stop: ${lasting.join(' ')}`, EXIT.finding);
     }
     const reasons = sights.flatMap((sight) => findReasons(sight, queues));
     if (reasons.length > 0) {
@@ -121,7 +117,7 @@ async function findTooNew(session: Session): Promise<readonly string[]> {
       if (text === undefined || !(Number(text) > NEWEST_WIRE_VERSION)) return [];
       return [
         `${name} writes messages of version ${text}, and this build reads up to ${NEWEST_WIRE_VERSION}: where it runs, they would be set ` +
-          'aside as too new.',
+          'aside as too new. Upgrade by a build that is not older.',
       ];
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
@@ -153,7 +149,11 @@ function findGrown(sights: readonly RegionSight[], first: Map<string, number>): 
     const before = first.get(region) ?? queue.deadLettered;
     first.set(region, before);
     const more = queue.deadLettered - before;
-    return more > 0 ? [`${region} has ${more} more dead letters than when this began.`] : [];
+    return more > 0
+      ? [
+          `${region} has ${more} more dead letters than when this began. See tandem dead-letters list.`,
+        ]
+      : [];
   });
 }
 

@@ -412,8 +412,8 @@ function findNotMeasured({ alone, directions, throughput }: Told): readonly stri
       .filter(({ late }) => late > 0)
       .map(
         ({ from, to, late, samples }) =>
-          `${late} of the writes to ${from} could not be read in ${to} within ${within}: ` +
-          `${samples === 0 ? 'the lag is not known.' : 'the lag is that of the others.'}`,
+          `${late} of the writes to ${from} could not be read in ${to} within ${within}: the lag is ` +
+          (samples === 0 ? 'not known.' : 'that of the others.'),
       ),
     ...throughput
       .filter(({ failures }) => failures > 0)
