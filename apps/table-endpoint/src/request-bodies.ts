@@ -7,7 +7,7 @@ export const BODY_BYTES_MAX = 4 * 1_024 * 1_024;
 const DISCARDED_BYTES_MAX = 64 * 1_024 * 1_024;
 
 export interface RequestBodies {
-  /** Of those that are held, in bytes. */
+  /** Counts those that are held, in bytes. */
   readonly heldBytes: number;
   /** What they may hold together, in bytes. */
   readonly bytesMax: number;

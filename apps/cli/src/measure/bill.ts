@@ -13,7 +13,7 @@ export interface Bill {
   /** Tables made, and the clock of the account asked. */
   otherRequests: number;
   messages: number;
-  /** Of the bodies. */
+  /** Counts the bodies alone. */
   messageBytes: number;
   /** One for each message, and for each 64 KiB of it. */
   sends: number;
@@ -79,7 +79,7 @@ export function billPublisher(publisher: ChangePublisher, bill: Bill): ChangePub
 
 /** What a run has cost so far. */
 export interface Billed {
-  /** Of this process, all of it. */
+  /** Is that of this process, all of it. */
   readonly tableRequests: number;
   /** Each message once sent, which is counted, once received and once completed, which follows from that. */
   readonly serviceBusOperations: number;

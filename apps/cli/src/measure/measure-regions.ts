@@ -37,7 +37,7 @@ interface Alone {
   readonly writes: number;
   readonly failures: number;
   readonly ackMs: Percentiles;
-  /** Of a point read there: how far away the region is from here. */
+  /** Is what a point read there took: how far away the region is from here. */
   readonly readMs: Percentiles;
 }
 

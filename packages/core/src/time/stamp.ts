@@ -27,7 +27,7 @@ export const STAMP_COUNTER_MAX = 9_999;
  */
 export const STAMP_POSSIBLE_MS_MAX = 2 ** 47 - 1;
 
-/** Of the digits of the time, and where the region begins: both always. */
+/** Counts the digits of the time, and says where the region begins: both always. */
 const TIME_LENGTH = 12;
 const REGION_PLACE = 18;
 

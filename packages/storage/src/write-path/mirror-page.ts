@@ -82,7 +82,7 @@ const COMMIT_DELAY_MS = 500;
 
 const PAGE_ROWS = 1_000;
 const PARTITIONS_AT_ONCE = 8;
-/** Of each of many buckets a page is this large at least. */
+/** A page is this large at least of each bucket, however many there are. */
 const CHANGES_MIN = 50;
 const GETS_AT_ONCE = 32;
 const REFUSAL_LENGTH_MAX = 300;
