@@ -2,8 +2,8 @@
 // Fastify, a process for each of three regions, and a project that tests its queues with the emulator in its own vitest.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { until } from '@tandem/region/testing';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -152,6 +152,22 @@ export function describeServices(installed: () => Installed): void {
       /cannot be written by this user \(ENOTDIR\): name a folder/,
     );
   });
+
+  test.each(['packages/create/README.md', 'docs/library.md'])(
+    'npm create is run from its packed file as %s says',
+    async (page) => {
+      const { folder } = installed();
+      const text = readFileSync(`${ROOT}/${page}`, 'utf8');
+      const [, command = ''] = /(npx [^`\n]*tandem-create[^`\n]*)/u.exec(text) ?? [];
+      const name = `notes-of-${basename(page, '.md').toLowerCase()}`;
+      const here = command.replaceAll('/tmp/tandem', folder).replace('my-notes', name);
+      // npx keeps what it has run for good, and this folder is there for this test alone. Nobody is there to be asked.
+      const npm = { npm_config_cache: join(folder, 'npx'), npm_config_yes: 'true' };
+      const env = { ...newcomersEnvironment(), ...npm };
+      await run('bash', ['-c', `${here} --no-install`], { cwd: folder, env });
+      expect(existsSync(join(folder, name, 'package.json'))).toBe(true);
+    },
+  );
 
   test("the emulator serves the tests of another project in that project's own vitest", async () => {
     const folder = join(installed().folder, 'queue-test');
