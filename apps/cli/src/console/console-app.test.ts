@@ -1,6 +1,8 @@
 import { gzipSync } from 'node:zlib';
-import { describe, expect, test } from 'vitest';
-import { openConsole } from '../testing/open-console.ts';
+import { afterAll, describe, expect, test } from 'vitest';
+import { openConsole, removeConsoles } from '../testing/open-console.ts';
+
+afterAll(removeConsoles);
 
 const HOST = { host: '127.0.0.1:7799' };
 const FORM = { ...HOST, 'content-type': 'application/x-www-form-urlencoded' };

@@ -22,7 +22,10 @@ import {
   keepBeating,
   type OpenedConsole,
   openConsole,
+  removeConsoles,
 } from '../testing/open-console.ts';
+
+afterAll(removeConsoles);
 
 const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';
 

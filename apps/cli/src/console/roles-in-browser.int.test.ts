@@ -15,9 +15,12 @@ import {
   type Gate,
   type OpenedConsole,
   openConsole,
+  removeConsoles,
 } from '../testing/open-console.ts';
 import { FORM_ROLES, type FormPath, type Role } from './access.ts';
 import { createSignIn, type SignInAccess } from './sign-in.ts';
+
+afterAll(removeConsoles);
 
 const PATHS = Object.keys(FORM_ROLES) as readonly FormPath[];
 const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { purgeQueue } from '@tandem/storage/testing';
 import type { LightMyRequestResponse } from 'fastify';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { type CliHarness, createCliHarness } from '../testing/cli-harness.ts';
 import { signInSettings } from '../testing/identity-provider.ts';
 import {
@@ -10,11 +10,14 @@ import {
   type Gate,
   type OpenedConsole,
   openConsole,
+  removeConsoles,
   textOf,
 } from '../testing/open-console.ts';
 import { FORM_ROLES, type FormPath, ROLES, type Role } from './access.ts';
 import { packField } from './acts.ts';
 import { createSignIn, type SignInAccess } from './sign-in.ts';
+
+afterAll(removeConsoles);
 
 const HOST = 'console.example.com';
 const SETTINGS = signInSettings({ issuer: 'https://login.example.com' });

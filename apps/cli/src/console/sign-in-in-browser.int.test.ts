@@ -14,8 +14,15 @@ import {
   signInSettings,
   startIdentityProvider,
 } from '../testing/identity-provider.ts';
-import { freePort, type OpenedConsole, openConsole } from '../testing/open-console.ts';
+import {
+  freePort,
+  type OpenedConsole,
+  openConsole,
+  removeConsoles,
+} from '../testing/open-console.ts';
 import { createSignIn } from './sign-in.ts';
+
+afterAll(removeConsoles);
 
 describe.runIf(hasBrowser())('a console behind an identity provider, in a browser', () => {
   const accounts = new Map<string, Account>([

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { runProgram } from '../program.ts';
 import { createCliHarness } from '../testing/cli-harness.ts';
 import {
@@ -9,8 +9,10 @@ import {
   startIdentityProvider,
   startLyingProvider,
 } from '../testing/identity-provider.ts';
-import { openConsole, textOf } from '../testing/open-console.ts';
+import { openConsole, removeConsoles, textOf } from '../testing/open-console.ts';
 import { createSignIn, readSignInSettings, type SignInSettings } from './sign-in.ts';
+
+afterAll(removeConsoles);
 
 const HOST = 'console.example.com';
 const MS_PER_S = 1_000;

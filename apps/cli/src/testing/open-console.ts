@@ -12,7 +12,6 @@ import {
   type TableStore,
 } from '@tandem/core';
 import { recordBucketCount } from '@tandem/storage';
-import { afterAll } from 'vitest';
 import { createLinkAccess } from '../console/access.ts';
 import { createAudit } from '../console/audit.ts';
 import { createConsoleApp } from '../console/console-app.ts';
@@ -110,10 +109,13 @@ export async function freePort(): Promise<number> {
 }
 
 const folders: string[] = [];
-/** What runs on when a test has ended may write there until the last has. */
-afterAll(async () => {
+/**
+ * Removes what the consoles of a file of tests wrote. Each file calls it after its last test, since what runs on when a test has
+ * ended may write until then; a hook of this module would be of the first file alone that loads it into a worker.
+ */
+export async function removeConsoles(): Promise<void> {
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true });
-});
+}
 
 /** The console over regions in memory, in their virtual time, which stands still before a gate that is shut. */
 export async function openConsole(

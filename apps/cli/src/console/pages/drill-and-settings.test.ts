@@ -1,10 +1,12 @@
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { createCliHarness } from '../../testing/cli-harness.ts';
-import { openConsole, textOf, visitConsole } from '../../testing/open-console.ts';
+import { openConsole, removeConsoles, textOf, visitConsole } from '../../testing/open-console.ts';
 import { packField } from '../acts.ts';
+
+afterAll(removeConsoles);
 
 const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';
 

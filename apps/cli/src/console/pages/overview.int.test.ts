@@ -4,10 +4,18 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { openStore } from '@tandem/region';
 import { createSystemClock } from '@tandem/service-kit';
-import { expect, onTestFinished, test } from 'vitest';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { readReadiness } from '../../drill/drill-over-http.ts';
 import { createCliHarness } from '../../testing/cli-harness.ts';
-import { createGate, openConsole, textOf, visitConsole } from '../../testing/open-console.ts';
+import {
+  createGate,
+  openConsole,
+  removeConsoles,
+  textOf,
+  visitConsole,
+} from '../../testing/open-console.ts';
+
+afterAll(removeConsoles);
 
 const KEY = Buffer.from('a key of this test').toString('base64');
 const HOSTILE = '<script>alert(1)</script>\u202E';

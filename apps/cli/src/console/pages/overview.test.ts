@@ -10,7 +10,7 @@ import {
   createTableReplicationStatus,
 } from '@tandem/storage';
 import { MEMORY_BUCKET_COUNT } from '@tandem/storage/testing';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { Io } from '../../io.ts';
 import { type CliHarness, createCliHarness } from '../../testing/cli-harness.ts';
 import {
@@ -18,8 +18,11 @@ import {
   keepBeating,
   type OpenedConsole,
   openConsole,
+  removeConsoles,
 } from '../../testing/open-console.ts';
 import { ageText } from '../layout.ts';
+
+afterAll(removeConsoles);
 
 const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';
 const PROVEN_MS = 1_000;

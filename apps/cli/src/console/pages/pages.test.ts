@@ -10,16 +10,19 @@ import {
 } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import { createRecoveryRegion, recordBucketCount } from '@tandem/storage';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { type CliHarness, createCliHarness } from '../../testing/cli-harness.ts';
 import {
   createClientTable,
   type OpenedConsole,
   openConsole,
+  removeConsoles,
   textOf,
   visitConsole as visit,
 } from '../../testing/open-console.ts';
 import { packField } from '../acts.ts';
+
+afterAll(removeConsoles);
 
 const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';
 const HOSTILE = '<img src=x onerror=alert(1)>\u202E"\'`\u0007';

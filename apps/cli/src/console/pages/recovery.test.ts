@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { emptyTable, purgeQueue } from '@tandem/storage/testing';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import {
   type CliHarness,
   createBucketHarness,
@@ -12,12 +12,15 @@ import {
   createGate,
   type OpenedConsole,
   openConsole,
+  removeConsoles,
   textOf,
   type Visiting,
   visitConsole,
 } from '../../testing/open-console.ts';
 import { createLongRuns } from '../long-runs.ts';
 import type { CommandRunner } from '../run-command.ts';
+
+afterAll(removeConsoles);
 
 const ID = '00b479c9-f61f-451a-86d2-ee8cc047c181';
 
