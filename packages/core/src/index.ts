@@ -69,6 +69,7 @@ export {
   type TableKeep,
 } from './catalogue/table-keeps.ts';
 export {
+  checkMirrorEnd,
   decideMirror,
   decideReturn,
   decodeMirror,

@@ -78,7 +78,18 @@ test('a mirror is begun into an empty table, tells its lag, and ends', async () 
   // Who only asks makes nothing.
   await expect(shop.get('Orders', 'p', '1')).rejects.toMatchObject({ code: 'TABLE_MISSING' });
   const begun = { applied: true, mirror: { home: 'east', to: 'shop', table: 'Orders' } };
+  const none = { code: EXIT.ok, json: { applied: false, mirror: null } };
+  for (const act of [[], ['--apply']]) expect(await run('--end', ...act)).toMatchObject(none);
   expect(await run('--to', 'shop', '--apply')).toMatchObject({ code: EXIT.ok, json: begun });
+  // What the act would do, and no more, is what is said before it.
+  for (const act of [[], ['--apply']]) {
+    const again = await run('--to', 'shop', ...act);
+    expect(again).toMatchObject({ code: EXIT.ok, json: { ...begun, applied: false } });
+    const elsewhere = await run('--to', 'shop', '--account-table', 'Other', ...act);
+    expect(elsewhere).toMatchObject({ code: EXIT.failed });
+    expect(elsewhere.err).toContain('to Orders of shop from east. End that first');
+  }
+  await expect(shop.get('Other', 'p', '1')).rejects.toMatchObject({ code: 'TABLE_MISSING' });
   await clock.advance(20_000);
   expect((await shop.get('Orders', 'p', '1'))?.properties).toEqual(VALUES);
   const told = await run();

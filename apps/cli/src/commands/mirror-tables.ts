@@ -2,6 +2,8 @@
 import {
   AppError,
   catalogKind,
+  checkMirrorEnd,
+  decideMirror,
   pagesOf,
   readable,
   type TableGeneration,
@@ -60,6 +62,8 @@ async function mirror(
   const { catalogue, table } = await findTable(session, region, name);
   if (end && to !== undefined) throw new UsageError('Give --to to begin, or --end to end.');
   if (end) {
+    checkMirrorEnd(table);
+    if (table.mirror === undefined) return tell(table, `${table.name} is not mirrored.`);
     if (!apply) return tell(table, `Would end the mirror of ${table.name}. Run it with --apply.`);
     await catalogue.mirror(name, undefined);
     const text = `${table.name} is mirrored no more; what was is left as it is.`;
@@ -71,12 +75,15 @@ async function mirror(
       : showMirror(session, table);
   }
   const asked = { home: region, to, table: accountTable ?? table.name };
-  const target = table.mirror === undefined ? await openEmpty(session, asked) : undefined;
   const what = `table ${asked.table} of ${to} equal to ${table.name} of ${region}`;
-  if (!apply) return tell(table, `Would keep ${what}. Run it with --apply.`);
-  await target?.createTable(asked.table);
-  const begun = await catalogue.mirror(name, asked);
   const text = `The replicator of ${region} keeps ${what}: tandem tables mirror ${table.name} --region ${region} tells its lag.`;
+  // Refused as the act would be, and before the plain table is made for it.
+  const known = decideMirror(table, asked, await catalogue.list());
+  if (known !== undefined) return tell(table, text);
+  const target = await openEmpty(session, asked);
+  if (!apply) return tell(table, `Would keep ${what}. Run it with --apply.`);
+  await target.createTable(asked.table);
+  const begun = await catalogue.mirror(name, asked);
   return tell({ ...table, mirror: begun }, text, true);
 }
 

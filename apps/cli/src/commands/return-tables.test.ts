@@ -707,6 +707,38 @@ describe('I26: a table is returned to a plain one', () => {
     await drive(orders.west.put(keyOf(1), text('still')));
   });
 
+  test('is taken back only where a return is under way, and its mirror ended only where none is', async () => {
+    const { mirror, run, give, drive, east } = await setUp();
+    await mirror();
+    // What the act would do, and no more, is what is said before it.
+    const plans: readonly (readonly string[])[] = [[], ['--apply']];
+    for (const act of plans) {
+      const none = await run('return', '--back', ...act);
+      expect(none).toMatchObject({ code: EXIT.ok, json: { applied: false, source: null } });
+      const inWest = await run('return', '--back', '--region', 'west', ...act);
+      expect(inWest).toMatchObject({ code: EXIT.failed });
+    }
+    await drive(east.catalogue.stepReturn('Orders', { kind: 'leave', home: 'east' }));
+    for (const act of plans) {
+      const ended = await run('mirror', '--end', ...act);
+      expect(ended).toMatchObject({ code: EXIT.failed });
+      expect(ended.err).toContain('the table is closing');
+    }
+    for (const [act, applied, source] of [
+      [[], false, { state: 'closing' }],
+      [['--apply'], true, null],
+    ] as const) {
+      const back = await run('return', '--back', ...act);
+      expect(back).toMatchObject({ code: EXIT.ok, json: { applied, source } });
+    }
+    await give();
+    for (const act of plans) {
+      const late = await run('return', '--back', ...act);
+      expect(late.json).toMatchObject({ applied: false, source: { state: 'proxy' } });
+      expect(late.out).toContain('"applied":false');
+    }
+  });
+
   test('stays where the plain account goes while writes are held', async () => {
     const opened = await setUp();
     const { give, mirror, faults, orders, drive, east, run } = opened;

@@ -138,14 +138,23 @@ async function giveOut(
   [name = '']: readonly string[],
 ): Promise<Outcome> {
   const { catalogue, table } = await findTable(session, region, name);
-  if (readable(table.source)?.state === 'proxy')
-    return settleReturned({ session, catalogue }, table, apply);
+  const nowMs = session.io.clock.nowMs();
   if (back) {
+    const stay = { kind: 'stay' as const, home: region };
+    // Refused as the act would be.
+    decideReturn(table, stay, nowMs);
+    if (!isLeaving(table.source)) {
+      return tellSource(
+        table,
+        `No return of ${table.name} is under way: there is none to take back.`,
+      );
+    }
     if (!apply) return tellSource(table, `Would let ${table.name} stay. Run it with --apply.`);
-    const kept = await catalogue.stepReturn(name, { kind: 'stay', home: region }, table.generation);
+    const kept = await catalogue.stepReturn(name, stay, table.generation);
     return tellSource({ ...table, source: kept }, `${table.name} stays, and takes writes.`, true);
   }
-  const nowMs = session.io.clock.nowMs();
+  if (readable(table.source)?.state === 'proxy')
+    return settleReturned({ session, catalogue }, table, apply);
   decideReturn(table, { kind: 'leave', home: region }, nowMs);
   const mirror = readable(table.mirror);
   if (mirror === undefined) {

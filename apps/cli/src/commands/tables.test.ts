@@ -154,6 +154,18 @@ describe('tandem tables', () => {
     ]);
   });
 
+  test('a plan to create a table is refused as the act would be, and names the table that there is', async () => {
+    const harness = await createCatalogueHarness();
+    await make(harness, 'Orders', '--policy', 'field');
+    for (const act of [[], ['--apply']]) {
+      const create = ['tables', 'create', 'ORDERS', '--region', 'east', ...act];
+      const other = await harness.run(...create, '--policy', 'row');
+      expect(other.code).toBe(1);
+      const same = await harness.runWith({}, ...create);
+      expect({ code: same.code, out: same.out.trim() }).toEqual({ code: 0, out: 'Orders exists.' });
+    }
+  });
+
   test('a policy is not changed under a live table', async () => {
     const harness = await createCatalogueHarness();
     await make(harness, 'Orders');

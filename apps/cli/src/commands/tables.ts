@@ -1,6 +1,7 @@
 import {
   catalogKind,
   checkSettings,
+  decideCreate,
   decideRestore,
   formatGeneration,
   type Horizons,
@@ -250,10 +251,12 @@ async function create(
   };
   checkSettings(name, settings);
   if (!apply) {
-    const found = await catalogue.find(name);
+    // Refused as the act would be.
+    const decided = decideCreate(name, settings, await catalogue.generations(name));
+    const exists = decided.kind === 'exists';
     return {
-      text: found === undefined ? `Would create ${name}. Run it with --apply.` : `${name} exists.`,
-      json: { applied: false, exists: found !== undefined },
+      text: exists ? `${decided.table.name} exists.` : `Would create ${name}. Run it with --apply.`,
+      json: { applied: false, exists },
     };
   }
   const { kind, table } = await catalogue.create(name, settings);

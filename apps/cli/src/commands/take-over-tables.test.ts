@@ -55,14 +55,20 @@ async function setUp(settings: Partial<Record<keyof typeof SETTINGS, string>> = 
     regions: [{ name: 'east', storage: 'memory', serviceBus: 'east.servicebus.example' }],
   });
   let runs = 1;
+  /** A command is cut off once it has said that. */
+  const cut = { at: 'never' };
   const run = async (verb: string, ...args: readonly string[]) => {
     const said = { out: '', err: '' };
+    const over = new AbortController();
     const all = ['--json', 'tables', verb, 'Orders', '--region', 'east', ...args];
     const code = await driveVirtualTime(
       clock,
       runProgram(all, {
         out: (line) => void (said.out += line),
-        err: (line) => void (said.err += line),
+        err: (line) => {
+          said.err += line;
+          if (line.includes(cut.at)) over.abort();
+        },
         isTerminal: false,
         environment: { TANDEM_REGIONS: inventory },
         folder: '/nowhere',
@@ -72,7 +78,7 @@ async function setUp(settings: Partial<Record<keyof typeof SETTINGS, string>> = 
         openQueue: () => ({}) as never,
         clock,
         randomness: createSeededRandomness((runs += 1)),
-        signal: new AbortController().signal,
+        signal: over.signal,
       }),
     );
     const last = said.out.trimEnd().split('\n').at(-1) ?? '{}';
@@ -83,7 +89,7 @@ async function setUp(settings: Partial<Record<keyof typeof SETTINGS, string>> = 
   const takeOver = () => run('take-over', '--apply', '--confirm', 'east');
   const orders = region.openTable('Orders');
   const drive = <T>(work: Promise<T>): Promise<T> => driveVirtualTime(clock, work);
-  return { clock, shop, run, adopt, takeOver, orders, drive };
+  return { clock, shop, region, cut, run, adopt, takeOver, orders, drive };
 }
 
 describe('I26: a table is taken over by commands', () => {
@@ -176,14 +182,44 @@ describe('I26: a table is taken over by commands', () => {
   });
 
   test('is given back as long as it is frozen, and not later', async () => {
-    const { run, adopt, takeOver } = await setUp();
+    const { run, cut, adopt, takeOver } = await setUp();
     await adopt('--apply');
-    expect(await run('take-over', '--back', '--apply')).toMatchObject({
-      json: { source: { state: 'proxy' } },
-    });
+    // What the act would do, and no more, is what is said before it.
+    for (const act of [[], ['--apply']]) {
+      expect(await run('take-over', '--back', ...act)).toMatchObject({
+        code: EXIT.ok,
+        json: { applied: false, source: { state: 'proxy' } },
+      });
+    }
+    cut.at = 'is frozen';
+    expect(await takeOver()).not.toMatchObject({ code: EXIT.ok });
+    cut.at = 'never';
+    for (const [act, applied, state] of [
+      [[], false, 'frozen'],
+      [['--apply'], true, 'proxy'],
+    ] as const) {
+      const back = await run('take-over', '--back', ...act);
+      expect(back).toMatchObject({ code: EXIT.ok, json: { applied, source: { state } } });
+    }
     await takeOver();
-    expect(await run('take-over', '--back', '--apply')).toMatchObject({ code: EXIT.failed });
+    for (const act of [[], ['--apply']]) {
+      expect(await run('take-over', '--back', ...act)).toMatchObject({ code: EXIT.failed });
+    }
     expect(await takeOver()).toMatchObject({ code: EXIT.ok, json: { applied: false } });
+  });
+
+  test('is adopted once, and from one place, and says so before it would be', async () => {
+    const { shop, run, adopt } = await setUp();
+    await adopt('--apply');
+    await shop.createTable('Other');
+    for (const act of [[], ['--apply']]) {
+      const again = await adopt(...act);
+      expect(again).toMatchObject({ code: EXIT.ok, json: { applied: false, rows: 4 } });
+      expect(again.out).toContain('Plain');
+      const other = await run('adopt', '--from', 'shop', '--account-table', 'Other', ...act);
+      expect(other).toMatchObject({ code: EXIT.failed });
+      expect(other.err).toContain('is not taken over from Other of shop in east');
+    }
   });
 
   test('is refused before anything begins where a region could not serve it', async () => {

@@ -1,7 +1,9 @@
 // How a plain table becomes one of ours while clients use it: docs/migrate.md tells it step by step, docs/adr/0040 why so.
 import {
+  advanceSource,
   catalogKind,
   currentTable,
+  decideAdopt,
   openIdRange,
   readable,
   rowsIdOf,
@@ -166,8 +168,10 @@ async function adopt(
   const { accountTable = name } = options;
   const regions = await requireRegions(session, from);
   const catalogue = await openCatalogue(session, region);
-  const known = (await catalogue.findNow(name))?.table.source;
-  if (readable(known) === undefined) await requireAbsent(regions, name);
+  const generations = await catalogue.generations(name);
+  if (readable(currentTable(generations)?.source) === undefined) await requireAbsent(regions, name);
+  const decision = decideAdopt(name, { home: region, from, table: accountTable }, generations);
+  if (decision.kind === 'exists') return tellAdopted(decision, region);
   const store = await openAccount(session, regionNamed(regions, region), from);
   const found = await countRows(session, { store, table: accountTable, tableId: ANY_TABLE });
   const what = `table ${accountTable} of ${from}: ${found.rows} rows`;
@@ -196,17 +200,24 @@ async function adopt(
     };
   }
   const source = { home: region, from, table: accountTable, rows: found.rows };
-  const { kind, table } = await catalogue.adopt(
-    name,
-    source,
-    policy === undefined ? {} : { policy },
-  );
+  const adopted = await catalogue.adopt(name, source, policy === undefined ? {} : { policy });
+  return tellAdopted(adopted, region);
+}
+
+function tellAdopted(
+  { kind, table }: { readonly kind: 'created' | 'exists'; readonly table: TableGeneration },
+  region: string,
+): Outcome {
   return {
     text: escapeValue(
       `${kind === 'created' ? 'Adopted' : 'Adopted already:'} ${table.name}. Give clients the address of the endpoint of ` +
         `${region}, one after the other; then tandem tables take-over ${table.name} --region ${region}.`,
     ),
-    json: { applied: kind === 'created', rows: found.rows, ...sourceJson(table) },
+    json: {
+      applied: kind === 'created',
+      rows: readable(table.source)?.rows ?? null,
+      ...sourceJson(table),
+    },
   };
 }
 
@@ -273,7 +284,7 @@ async function takeOver(
   const taken = await findTaken(session, region, name);
   requireHome(taken, region);
   const { table, source, catalogue } = taken;
-  if (back) return giveBack(taken, apply);
+  if (back) return giveBack(session, taken, apply);
   const isBefore = source.state === 'proxy' || source.state === 'frozen';
   if (!isBefore) {
     return tellSource(
@@ -312,15 +323,24 @@ async function takeOver(
   );
 }
 
-async function giveBack({ table, catalogue }: Taken, apply: boolean): Promise<Outcome> {
+async function giveBack(
+  { io }: Session,
+  { table, source, catalogue }: Taken,
+  apply: boolean,
+): Promise<Outcome> {
+  const thaw = { kind: 'thaw' as const };
+  // Refused as the act would be.
+  const next = advanceSource(source, thaw, { table: table.name, nowMs: io.clock.nowMs() });
+  const after = `${table.name} is forwarded to its old table`;
+  if (next === source) return tellSource(table, `${after} already.`);
   if (!apply) {
     return tellSource(
       table,
-      `Would forward ${table.name} again, if it is frozen. Run it with --apply.`,
+      `Would forward ${table.name} to its old table again. Run it with --apply.`,
     );
   }
-  const source = await catalogue.advance(table.name, { kind: 'thaw' }, table.generation);
-  return tellSource({ ...table, source }, `${table.name} is forwarded to its old table.`, true);
+  const given = await catalogue.advance(table.name, thaw, table.generation);
+  return tellSource({ ...table, source: given }, `${after}.`, true);
 }
 
 /** Tells where the rows of a table come from, and where they go to. */

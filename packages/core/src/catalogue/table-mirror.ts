@@ -102,6 +102,16 @@ export function decideMirror(
   throw refuse(`table ${other.name} is mirrored there, and each would delete the other's rows.`);
 }
 
+/** Throws `TABLE_REQUEST_INVALID` while the table is on its way out to its mirror. */
+export function checkMirrorEnd({ name, source }: Pick<Mirrorable, 'name' | 'source'>): void {
+  if (!isLeaving(source)) return;
+  throw new TerminalError(
+    'TABLE_REQUEST_INVALID',
+    `The mirror of table ${name} cannot be ended: the table is ${source.state}. See tandem tables return.`,
+    { details: { table: name } },
+  );
+}
+
 /**
  * Tells whether a table that was read before is still the same one, with the same mirror. Whoever writes to a mirror asks after each
  * time that it took the lease: whoever had it meanwhile may have given the plain table to clients.

@@ -9,6 +9,7 @@ import {
   type Clock,
   catalogKind,
   checkFixed,
+  checkMirrorEnd,
   checkSettings,
   currentTable,
   decideAdopt,
@@ -474,17 +475,12 @@ function setMirror(
 ): Promise<TableMirror | undefined> {
   const none = (): TerminalError => noTableTo(name, 'mirrored');
   return changeRecord({ name, generation: undefined, none }, own, async (seen) =>
-    asked === undefined ? endMirror(name, seen) : beginMirror(seen, asked, own),
+    asked === undefined ? endMirror(seen) : beginMirror(seen, asked, own),
   );
 }
 
-function endMirror(name: string, { source, mirror }: Seen): Change<TableMirror | undefined> {
-  if (isLeaving(source)) {
-    throw new TerminalError(
-      'TABLE_REQUEST_INVALID',
-      `The mirror of table ${name} cannot be ended: the table is ${source.state}. See tandem tables return.`,
-    );
-  }
+function endMirror({ current, source, mirror }: Seen): Change<TableMirror | undefined> {
+  checkMirrorEnd({ name: current.name, source });
   if (mirror === undefined) return { result: undefined };
   return {
     result: readable(mirror),
