@@ -294,7 +294,8 @@ const NONE: ReadonlyMap<string, number> = new Map();
 
 /**
  * Resolves with the times, by table, before which tombstones may be gone here. They are recorded before any goes, and
- * read after the sets have come; nobody is asked for sets that are too young.
+ * read after the sets have come; nobody is asked for sets that are too young. One that nobody can read keeps back the
+ * old sets of its own table, of which it says what may come, and of no other.
  */
 async function readCollected(
   sets: readonly ChangeSet[],
@@ -303,9 +304,11 @@ async function readCollected(
 ): Promise<ReadonlyMap<string, number>> {
   const horizons = tombstones?.get(replica.entityKind);
   if (horizons === undefined) return NONE;
-  const isOld = ({ changes }: ChangeSet): boolean =>
-    changes.some(({ state }) => newestMs(state.vector) < nowMs - YOUNG_MS);
-  return sets.some(isOld) ? (await horizons.read()).tables : NONE;
+  const old = sets
+    .flatMap(({ changes }) => changes)
+    .filter(({ state }) => newestMs(state.vector) < nowMs - YOUNG_MS);
+  if (old.length === 0) return NONE;
+  return (await horizons.read(new Set(old.map(({ entityId }) => tableIdOf(entityId))))).tables;
 }
 
 function newestMs(vector: VersionVector): number {

@@ -73,11 +73,11 @@ export interface ArchiveKeeper {
   /**
    * Resolves with how far back the archive of the entity kind goes, or that of one table of clients among it: a replay
    * to that time in milliseconds, or to a later one, gives what was, and one to an earlier time does not. Undefined
-   * where nothing was ever trimmed. Throws `ARCHIVE_DAMAGED` where nobody can read it.
+   * where nothing was ever trimmed. Throws `ARCHIVE_DAMAGED` where nobody can read it; that of another table counts for nothing.
    */
   horizonMs(entityKind: string, tableId?: string): Promise<number | undefined>;
-  /** Resolves with the same of the kind and of each of its tables that has a horizon of its own. */
-  horizons(entityKind: string): Promise<Horizons>;
+  /** Resolves with the same of the kind and of each of its tables that has a horizon of its own, or of those of them alone. */
+  horizons(entityKind: string, tableIds?: ReadonlySet<string>): Promise<Horizons>;
   /**
    * Records that nothing of the kind, or of one of its tables, is kept whole before that time. It never goes back; the
    * first of a table is no earlier than that of the kind, which counted before. Throws `WRITE_CONTENDED`.
@@ -108,8 +108,8 @@ export interface RecoveryRegion {
 
 /** Keeps before when something was taken away, in the table that it is about. */
 export interface HorizonRecord {
-  /** Throws `ARCHIVE_DAMAGED` where nobody can read one. */
-  read(): Promise<Horizons>;
+  /** Throws `ARCHIVE_DAMAGED` where nobody can read one of the kind, or of those tables of it that are asked for: of all by default. */
+  read(tableIds?: ReadonlySet<string>): Promise<Horizons>;
   /** It never goes back; the first of a table is no earlier than that of the kind. Throws `WRITE_CONTENDED`. */
   raise(horizonMs: number, tableId?: string): Promise<void>;
 }

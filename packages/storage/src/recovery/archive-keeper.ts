@@ -74,7 +74,7 @@ export function createTableArchiveKeeper({ store }: { readonly store: TableStore
       return dropped;
     },
     horizonMs: (entityKind, tableId) => horizons.read(entityKind, tableId),
-    horizons: (entityKind) => horizons.readAll(entityKind),
+    horizons: (...asked) => horizons.readAll(...asked),
     raiseHorizon: (...raised) => horizons.raise(...raised),
     async restore(sets) {
       // What was written meanwhile may hold them by now, so it is looked at again.

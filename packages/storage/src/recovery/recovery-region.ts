@@ -78,7 +78,7 @@ function within(whole: RecoveryRegion, idPrefix: string): RecoveryRegion {
     };
   };
   const recordOf = (record: HorizonRecord): HorizonRecord => ({
-    read: async () => own(await record.read()),
+    read: async () => own(await record.read(new Set([tableId]))),
     raise: (...raised) => record.raise(...raised),
   });
   const { archive, conflicts, tombstones, conflictsFrom } = whole;
@@ -89,7 +89,7 @@ function within(whole: RecoveryRegion, idPrefix: string): RecoveryRegion {
     archive: {
       ...archive,
       horizonMs: (entityKind) => archive.horizonMs(entityKind, tableId),
-      horizons: async (entityKind) => own(await archive.horizons(entityKind)),
+      horizons: async (entityKind) => own(await archive.horizons(entityKind, new Set([tableId]))),
     },
     conflicts: {
       ...conflicts,

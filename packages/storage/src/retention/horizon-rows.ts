@@ -29,8 +29,8 @@ interface HorizonRowsOptions {
 export interface HorizonRows {
   /** Returns the latest of the kind, or that of one table of clients; undefined where nothing was ever trimmed. */
   read(entityKind: string, tableId?: string): Promise<number | undefined>;
-  /** Throws `ARCHIVE_DAMAGED` where nobody can read one. */
-  readAll(entityKind: string): Promise<Horizons>;
+  /** Throws `ARCHIVE_DAMAGED` where nobody can read one of the kind, or of those tables of it: of all by default. */
+  readAll(entityKind: string, tableIds?: ReadonlySet<string>): Promise<Horizons>;
   /**
    * Never lowers it; the first of a table is no earlier than that of the kind. Throws `WRITE_CONTENDED`, and
    * `ARCHIVE_DAMAGED` where nobody can read it.
@@ -52,10 +52,13 @@ export function createHorizonRows({ store, table }: HorizonRowsOptions): Horizon
       rowKey,
       columns: { wholeFrom: WHOLE_FROM },
     });
-  const readAll = (entityKind: string) => readHorizons({ store, table }, entityKind, damaged);
+  const readAll = (entityKind: string, tableIds?: ReadonlySet<string>) =>
+    readHorizons({ store, table }, { entityKind, tableIds }, damaged);
+  const readOf = (entityKind: string, tableId: string | undefined) =>
+    readAll(entityKind, tableId === undefined ? undefined : new Set([tableId]));
   return {
     readAll,
-    read: async (entityKind, tableId) => latestHorizon(await readAll(entityKind), tableId),
+    read: async (entityKind, tableId) => latestHorizon(await readOf(entityKind, tableId), tableId),
     async raise(entityKind, horizonMs, tableId) {
       const rowKey = tableId === undefined ? entityKind : `${entityKind}~${tableId}`;
       const row = rowOf(rowKey);
@@ -65,7 +68,9 @@ export function createHorizonRows({ store, table }: HorizonRowsOptions): Horizon
         if (seen.kind === 'value' && seen.value.wholeFrom >= horizonMs) return undefined;
         // What was of the kind until now is gone for the table too.
         const before =
-          seen.kind === 'none' && tableId !== undefined ? await readAll(entityKind) : undefined;
+          seen.kind === 'none' && tableId !== undefined
+            ? await readOf(entityKind, tableId)
+            : undefined;
         const raised = Math.max(horizonMs, before?.kindMs ?? horizonMs);
         const isWritten = await row.write({ wholeFrom: raised }, seen);
         return isWritten ? undefined : { contended: `The row ${HORIZON_PARTITION}/${rowKey}` };
@@ -97,9 +102,9 @@ export function createHorizonRecord({
 }: HorizonRowsOptions & { readonly entityKind: string }): HorizonRecord {
   const rows = createHorizonRows(options);
   return {
-    async read() {
+    async read(tableIds) {
       try {
-        return await rows.readAll(entityKind);
+        return await rows.readAll(entityKind, tableIds);
       } catch (error) {
         if (error instanceof AppError && error.code === 'TABLE_MISSING') return NO_HORIZONS;
         throw error;
@@ -109,10 +114,13 @@ export function createHorizonRecord({
   };
 }
 
-/** Throws what `damaged` says of a row that nobody can read. */
+/** Throws what `damaged` says of a row that nobody can read, unless it is of a table that nobody asks for. */
 async function readHorizons(
   { store, table }: HorizonRowsOptions,
-  entityKind: string,
+  {
+    entityKind,
+    tableIds,
+  }: { readonly entityKind: string; readonly tableIds: ReadonlySet<string> | undefined },
   damaged: (rowKey: string) => TerminalError,
 ): Promise<Horizons> {
   const ofTables = `${entityKind}~`;
@@ -129,10 +137,12 @@ async function readHorizons(
     for (const { rowKey, properties } of rows) {
       // Another kind may begin with the name of this one.
       if (rowKey !== entityKind && !rowKey.startsWith(ofTables)) continue;
+      const tableId = rowKey === entityKind ? undefined : rowKey.slice(ofTables.length);
+      if (tableId !== undefined && tableIds?.has(tableId) === false) continue;
       const timeMs = WHOLE_FROM.read(properties.get('wholeFrom'));
       if (timeMs === undefined) throw damaged(rowKey);
-      if (rowKey === entityKind) kindMs = timeMs;
-      else tables.set(rowKey.slice(ofTables.length), timeMs);
+      if (tableId === undefined) kindMs = timeMs;
+      else tables.set(tableId, timeMs);
     }
   }
   return { kindMs, tables };

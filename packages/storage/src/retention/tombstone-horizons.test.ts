@@ -17,6 +17,7 @@ import {
 import { describe, expect, test } from 'vitest';
 import { createTableCatalogue } from '../catalogue/table-catalogue.ts';
 import { createOpenTable } from '../read/open-table.ts';
+import { createTableArchiveKeeper } from '../recovery/archive-keeper.ts';
 import { createTableArchive } from '../tables/table-archive.ts';
 import { createTableConflictJournal } from '../tables/table-conflict-journal.ts';
 import { createTableReplica } from '../tables/table-replica.ts';
@@ -40,6 +41,7 @@ const REGION_AGE_MS = 90 * DAY_MS;
 const BUCKETS = 2;
 const KEY = { partitionKey: 'p', rowKey: 'r' };
 const ID = openTableId('orders', '0000');
+const EVENTS_ID = openTableId('events', '0000');
 
 async function createRegion(region: string) {
   const clock = createVirtualClock(START_MS);
@@ -120,6 +122,7 @@ async function createRegion(region: string) {
     tombstones,
     collect,
     orders: createOpenTable({ ...rows, states: createStateTable(rows), tableId: ID }),
+    events: createOpenTable({ ...rows, states: createStateTable(rows), tableId: EVENTS_ID }),
     apply: (...sets: (typeof sent)[number][]) => applier.apply(sets),
   };
 }
@@ -200,6 +203,26 @@ describe('how far back a table goes', () => {
     expect(() => checkHorizonRow('Archive', sound)).not.toThrow();
   });
 
+  test('is told of one table whatever is the matter with that of another', async () => {
+    const { store, rows, damage } = await setUp();
+    await rows.raise('Rows', 1_000);
+    await rows.raise('Rows', 2_000, 'events');
+    await damage('Rows~orders');
+    const record = createHorizonRecord({ store, table: 'Archive', entityKind: 'Rows' });
+    const asked = new Set(['events']);
+    const told = { kindMs: 1_000, tables: new Map([['events', 2_000]]) };
+    expect(await record.read(asked)).toEqual(told);
+    expect(await createTableArchiveKeeper({ store }).horizons('Rows', asked)).toEqual(told);
+    expect(await rows.read('Rows', 'events')).toBe(2_000);
+    await rows.raise('Rows', 3_000, 'invoices');
+    const damaged = { code: 'ARCHIVE_DAMAGED' };
+    await expect(record.read(new Set(['events', 'orders']))).rejects.toMatchObject(damaged);
+    await expect(rows.read('Rows')).rejects.toMatchObject(damaged);
+    // That of the kind says how far back each table goes that has none of its own.
+    await damage('Rows');
+    await expect(record.read(asked)).rejects.toMatchObject(damaged);
+  });
+
   test('is all of it where there is no such table yet, and not known where it cannot be asked', async () => {
     const options = { table: 'Archive', entityKind: 'Rows' };
     const missing = createHorizonRecord({ ...options, store: createMemoryTableStore() });
@@ -246,6 +269,27 @@ describe('I4: tombstones of a table with an age of its own', () => {
     expect([...(await east.apply(west.sent[0]!)).values()]).toEqual([undefined]);
     await east.clock.advance(REGION_AGE_MS);
     expect(await east.collect(east.clock.nowMs())).toBe(1);
+  });
+
+  test('that nobody can tell of keep back what is late for that table, and for no other', async () => {
+    const { east, west } = await createTwo({});
+    const other = { ...KEY, rowKey: 'other' };
+    await west.orders.put(KEY, new Map());
+    await west.events.put(other, new Map());
+    await east.clock.advance(2 * HOUR_MS);
+    await east.store.commit({
+      table: rowsKind.name,
+      partitionKey: HORIZON_PARTITION,
+      operations: [{ kind: 'upsert', rowKey: `${rowsKind.name}~${ID}`, properties: new Map() }],
+    });
+    const [order, event] = west.sent;
+    await expect(east.apply(order!)).rejects.toMatchObject({
+      retryable: true,
+      message: expect.stringContaining(`~horizon/${rowsKind.name}~${ID}`) as unknown,
+    });
+    expect([...(await east.apply(event!)).values()]).toEqual([undefined]);
+    expect(await east.events.get(other)).toBeDefined();
+    expect(await east.orders.get(KEY)).toBeUndefined();
   });
 
   test('keep what was recorded when the age is changed: nothing that went comes back', async () => {
