@@ -11,6 +11,7 @@ const STATUS = describeStatus({
   links: [],
   lastBeat: undefined,
   owedToSinceMs: () => undefined,
+  driftMsMax: undefined,
   queue: undefined,
   duties: [],
   counts: {

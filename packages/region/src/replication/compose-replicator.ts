@@ -107,7 +107,16 @@ function composeMultiRegion(options: ReplicatorPartsOptions): ReplicatorParts {
       createHeartbeatDuty({ replicator, drillRest }),
       createDeadLetterDuty({ receiver }),
       createFragmentDuty({ ...options, ...common }),
-      createStatusLogDuty({ clock, logger, links, status, sweeper, receiver, activity }),
+      createStatusLogDuty({
+        clock,
+        logger,
+        links,
+        driftMsMax: common.settings.driftMsMax,
+        status,
+        sweeper,
+        receiver,
+        activity,
+      }),
     ],
   });
 }
@@ -190,6 +199,7 @@ function toParts(
   return {
     activity,
     links,
+    driftMsMax: parts.settings.driftMsMax,
     status,
     receiver,
     sweeper,
@@ -347,6 +357,8 @@ export interface ReplicatorParts {
   readonly duties: readonly Duty[];
   readonly activity: Activity;
   readonly links: readonly PeerLink[];
+  /** Is the setting `Clock.DriftMsMax`, in milliseconds. */
+  readonly driftMsMax: number;
   /** Undefined in a region without peers. */
   readonly receiver: ObservedReceiver | undefined;
   readonly status: ObservedStatus;

@@ -111,6 +111,25 @@ describe('replicator of a region with peers', () => {
     expect(east.process.liveness()).toEqual({ kind: 'live' });
   });
 
+  test('I16: believes a peer after its own clock was set back, as far as the setting for clocks says', async () => {
+    const { clock, bus } = setUp();
+    let behindMs = 0;
+    const setBack = { ...clock, nowMs: () => clock.nowMs() - behindMs };
+    const settings = { 'Clock.DriftMsMax': '200000' };
+    const parts = { peer: 'west', clock: setBack, bus, settings };
+    const east = await createMemoryReplicator({ region: 'east', ...parts });
+    const west = await createMemoryReplicator({ region: 'west', peer: 'east', clock, bus });
+    await Promise.all([east.process.start(), west.process.start()]);
+    await clock.advance(10_000);
+    for (const [by, lagMs] of [
+      [100_000, 0],
+      [300_000, null],
+    ] as const) {
+      behindMs = by;
+      expect(east.process.status().peers).toMatchObject([{ peer: 'west', lagMs }]);
+    }
+  });
+
   test('says how far each peer has got, and how it knows', async () => {
     const { clock, east } = await setUpTwo();
     await clock.advance(10_000);

@@ -201,7 +201,15 @@ function viewOf(
   composition: ReplicatorParts | undefined,
 ): Pick<
   StatusInput,
-  'links' | 'lastBeat' | 'owedToSinceMs' | 'queue' | 'counts' | 'copies' | 'mirrors' | 'notices'
+  | 'links'
+  | 'lastBeat'
+  | 'owedToSinceMs'
+  | 'queue'
+  | 'counts'
+  | 'copies'
+  | 'mirrors'
+  | 'notices'
+  | 'driftMsMax'
 > {
   return {
     links: composition?.links ?? [],
@@ -212,6 +220,7 @@ function viewOf(
     copies: composition?.activity.copies() ?? [],
     mirrors: composition?.activity.mirrors() ?? [],
     notices: composition?.activity.notices.current() ?? [],
+    driftMsMax: composition?.driftMsMax,
   };
 }
 

@@ -28,6 +28,7 @@ const INPUT: StatusInput = {
     peers: [{ peer: 'west', passedMs: NOW_MS - 7_000, isReachable: true }],
   },
   owedToSinceMs: () => NOW_MS - 1_000,
+  driftMsMax: undefined,
   queue: { isReachable: true, oldestEnqueuedMs: NOW_MS - 3_000, deadLetters: 2 },
   duties: [],
   counts: {

@@ -105,6 +105,8 @@ interface StatusLogDutyOptions {
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly logger: Logger;
   readonly links: readonly Pick<PeerLink, 'peer' | 'isReachable'>[];
+  /** Is the setting `Clock.DriftMsMax`, in milliseconds. */
+  readonly driftMsMax: number;
   readonly status: Pick<ObservedStatus, 'lastBeat'>;
   readonly sweeper: Pick<ObservedSweeper, 'owedSinceMs'>;
   readonly receiver: Pick<ObservedReceiver, 'lastSeen'>;
@@ -122,7 +124,7 @@ const STALL_MS = 300_000;
  * conflicts since the line before. A peer that was never heard of lags since this process began; a figure is never flattering (I11).
  */
 export function createStatusLogDuty(options: StatusLogDutyOptions): Duty {
-  const { clock, logger, links, status, sweeper, receiver, activity } = options;
+  const { clock, logger, links, driftMsMax, status, sweeper, receiver, activity } = options;
   const startedMs = clock.nowMs();
   let conflictsBefore = 0;
   return {
@@ -137,7 +139,7 @@ export function createStatusLogDuty(options: StatusLogDutyOptions): Duty {
       const beat = status.lastBeat();
       const peers = links.map(({ peer, isReachable }) => {
         const told = beat?.peers.find((one) => one.peer === peer);
-        const passedMs = told && believedPeer(told, { nowMs }).passedMs;
+        const passedMs = told && believedPeer(told, { nowMs, driftMsMax }).passedMs;
         return { peer, reachable: isReachable(), lagMs: ageMs(passedMs ?? startedMs) };
       });
       const owedSinceMs = sweeper.owedSinceMs();

@@ -6,6 +6,7 @@ import { observeSweeper } from '../observed-ports.ts';
 import { createStatusLogDuty } from './run-duties.ts';
 
 const NOW_MS = Date.UTC(2026, 0, 1);
+const DRIFT_MS_MAX = 200_000;
 const UNSEEN = { isReachable: undefined, oldestEnqueuedMs: undefined, deadLetters: undefined };
 
 function beatOf(passedMs: number | undefined): Heartbeat {
@@ -29,6 +30,7 @@ function setUp(reports: readonly (SweepReport | undefined)[] = []) {
     clock,
     logger: log.logger,
     links: ['west', 'north'].map((peer) => ({ peer, isReachable: () => true })),
+    driftMsMax: DRIFT_MS_MAX,
     status: { lastBeat: () => beat },
     sweeper,
     receiver: { lastSeen: () => ({ ...UNSEEN, deadLetters: 3 }) },
@@ -57,6 +59,18 @@ const swept = (watermarks: Record<string, number>): SweepReport => ({
 });
 
 describe('the line that alerts are made from', () => {
+  test('I16: believes a time to come as far as the setting for clocks says', async () => {
+    const { clock, heartbeat, line } = setUp();
+    await clock.advance(60_000);
+    for (const [aheadMs, lagMs] of [
+      [DRIFT_MS_MAX, 0],
+      [DRIFT_MS_MAX + 1, 60_000],
+    ] as const) {
+      heartbeat(beatOf(clock.nowMs() + aheadMs));
+      expect((await line())?.['peers']).toMatchObject([{ peer: 'west', lagMs }, {}]);
+    }
+  });
+
   test('counts times that cannot be true while they are said, and the conflicts since the line before', async () => {
     const { clock, notices, conflict, line } = setUp();
     notices.note('claim-refused', 'west', 'a watermark of tomorrow');
