@@ -105,6 +105,7 @@ async function run(messages: number, seed: number): Promise<RegionReport> {
     idCount: FORGED_IDS,
     writer: 'f',
     cuts: true,
+    conflicts: true,
   });
   const queues = ['east', 'west'].map((name) => bus.publisherFor(name, name));
   for (let sent = 0; sent < messages; ) {
@@ -274,7 +275,8 @@ async function findDifference(east: Region, west: Region): Promise<string | unde
     recheckDelayMs: 200,
   });
   if (!report.isEqual) {
-    return `I2: rows differ: ${JSON.stringify(report.differences[0] ?? report.buckets)}`;
+    const { differences, buckets, journals } = report;
+    return `I2: regions differ: ${JSON.stringify({ rows: differences[0] ?? buckets, journals })}`;
   }
   const archives = await Promise.all(regions.map(archiveOf));
   if (archives[0] !== archives[1]) return 'I2: archives differ';

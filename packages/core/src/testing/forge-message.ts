@@ -53,6 +53,8 @@ export interface ForgerOptions {
   readonly writer: string;
   /** Has some of its sets come in fragments, with other messages between. */
   readonly cuts: boolean;
+  /** Has some of its messages bring conflicts that a region could have found, whole or with a fault. */
+  readonly conflicts: boolean;
 }
 
 export function createForger(options: ForgerOptions): Forger {
@@ -114,6 +116,9 @@ type NextStamp = (region: string, timeMs?: number) => string;
 function forgeBody(draw: Draw, nextStamp: NextStamp, options: ForgerOptions): Uint8Array {
   const one = (): Uint8Array => encode(forgeSet(draw, nextStamp, options), draw);
   const kind = draw.below(100);
+  if (options.conflicts && draw.chance(12)) {
+    return damage(bytesOf(JSON.stringify(forgeConflicts(draw, nextStamp, options))), draw);
+  }
   if (kind < 60) return damage(one(), draw);
   if (kind < 70) return damage(deflated(one(), draw), draw);
   // Each of a pack needs a stamp of its own, so only one of them is drawn and the others are nothing.
@@ -500,6 +505,84 @@ const FORGED_CONFLICTS: readonly ((kindName: string) => unknown)[] = [
         ]),
       ),
     ).toString('base64'),
+];
+
+interface WireConflict extends Json {
+  entityId: unknown;
+  stamps: unknown;
+  fields: Json[];
+}
+
+/** Is a message that vouches for no time and brings conflicts; on half of them a fault, in one of them. */
+function forgeConflicts(draw: Draw, nextStamp: NextStamp, options: ForgerOptions): Json {
+  const count = draw.pick([1, 1, 2, 8, 100]);
+  const conflicts = Array.from({ length: count }, () => forgeConflict(draw, nextStamp, options));
+  if (draw.chance(2)) draw.pick(CONFLICT_MUTATIONS)(draw.pick(conflicts), draw, nextStamp);
+  const text = Buffer.from(JSON.stringify(conflicts));
+  return {
+    wire: 1,
+    from: draw.pick(['west', 'east']),
+    timeMs: 0,
+    conflicts: deflateSync(text).toString('base64'),
+  };
+}
+
+/** The two stamps are those of no set. Records of one message have the same two, so that those of one entity are joined. */
+function forgeConflict(
+  draw: Draw,
+  nextStamp: NextStamp,
+  { kindName, idPrefix, idCount }: ForgerOptions,
+): WireConflict {
+  const stamps = [nextStamp('east'), nextStamp('west')] as const;
+  const [winner, loser] = draw.chance(2) ? stamps : stamps.toReversed();
+  const fieldOf = (name: string, type: string, value: unknown): Json => ({
+    name,
+    winner: [winner, draw.chance(4) ? null : [type, value]],
+    loser: [loser, [type, value]],
+  });
+  const conflict: WireConflict = {
+    entityKind: kindName,
+    entityId: `${idPrefix}-${draw.below(idCount)}`,
+    stamps,
+    fields: [
+      fieldOf('label', 'String', `c${draw.below(1_000)}`),
+      fieldOf('restarts', 'Int32', draw.below(1_000)),
+    ].slice(0, draw.below(3)),
+  };
+  if (draw.chance(3)) {
+    conflict['life'] = { alive: winner, deleted: loser, survives: draw.chance(2) };
+  }
+  return conflict;
+}
+
+type ConflictMutation = (conflict: WireConflict, draw: Draw, nextStamp: NextStamp) => void;
+
+const CONFLICT_MUTATIONS: readonly ConflictMutation[] = [
+  (conflict, draw) => void (conflict.entityId = draw.pick<unknown>([...ODD_TEXTS, 7, null])),
+  (conflict, draw) => void (conflict['entityKind'] = draw.pick(ODD_TEXTS)),
+  (conflict, draw, nextStamp) => {
+    conflict.stamps = draw.pick<unknown>([
+      [nextStamp('west'), nextStamp('east')],
+      [nextStamp('mars'), nextStamp('west')],
+      [nextStamp('west'), nextStamp('west')],
+      [draw.pick(ODD_STAMPS), nextStamp('west')],
+      [nextStamp('east')],
+      null,
+    ]);
+  },
+  (conflict, draw, nextStamp) => {
+    const value = draw.pick(ODD_VALUES);
+    conflict.fields.push({
+      name: draw.pick([...ODD_TEXTS, 'label', 'bytesSent']),
+      winner: [nextStamp('east'), value],
+      loser: [draw.pick([...ODD_STAMPS, nextStamp('west')]), value],
+    });
+  },
+  (conflict) => void conflict.fields.push(...conflict.fields),
+  (conflict, draw, nextStamp) => {
+    const [alive, deleted] = [draw.pick(ODD_STAMPS), nextStamp('west')];
+    conflict['life'] = draw.pick<unknown>([{ alive, deleted, survives: 1 }, { alive }, []]);
+  },
 ];
 
 const RUBBISH: readonly ((draw: Draw) => Uint8Array)[] = [

@@ -26,8 +26,9 @@ export function forgeMessages({ id, amount }: NemesisEvent, world: World): void 
     idPrefix: 'forged',
     idCount: IDS,
     writer: `f${id.replaceAll(/\D/g, '')}x`,
-    // The fixed seeds hold what was drawn without them.
+    // The fixed seeds hold what was drawn without either.
     cuts: false,
+    conflicts: false,
   });
   for (let left = Math.ceil(amount * MESSAGES_MAX); left > 0; left -= 1) {
     const message = { ...forger.next(), messageId: `${id}.${left}` };
