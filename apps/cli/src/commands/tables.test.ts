@@ -139,6 +139,15 @@ describe('tandem tables', () => {
     expect(shown.out).toContain('Archive: kept 720h, goes back to 1970-01-01T01:00:00');
     expect(shown.out).toContain('Conflicts: kept 48h, goes back to its beginning.');
     expect(shown.out).toContain('are collected');
+    // Whatever is the matter with that of another table.
+    for (const table of ['Archive', 'Conflicts', rowsKind.name]) {
+      await store.commit({
+        table,
+        partitionKey: '~horizon',
+        operations: [{ kind: 'insert', rowKey: `${rowsKind.name}~other`, properties: new Map() }],
+      });
+    }
+    expect(await run('tables', 'show', 'Orders', '--region', 'east')).toMatchObject({ code: 0 });
     const change = ['tables', 'change', 'Orders', '--region', 'east'];
     expect(await run(...change)).toMatchObject({ code: 2 });
     expect(await run(...change, '--tombstone-age', '2h')).toMatchObject({
@@ -152,6 +161,68 @@ describe('tandem tables', () => {
     expect((await run('tables', 'list', '--region', 'west')).json['tables']).toMatchObject([
       { name: 'Orders', tombstoneAgeMs: 7_200_000, conflictsKeepMs: 172_800_000 },
     ]);
+  });
+
+  test('says what each command did, or would do, as a person reads it', async () => {
+    const { regions, runWith } = await createCatalogueHarness();
+    const say = async (verb: string, ...args: readonly string[]) => {
+      const name = verb === 'list' ? [] : ['orders'];
+      const { out } = await runWith({}, 'tables', verb, ...name, '--region', 'east', ...args);
+      return out.trim();
+    };
+    const confirm = ['--apply', '--confirm', 'east'];
+    expect(await say('list')).toBe('There are no tables.');
+    expect(await say('create')).toBe('Would create orders. Run it with --apply.');
+    expect(await say('create', '--replicate', 'none', '--apply')).toBe(
+      'Created orders; every region gets it.',
+    );
+    expect(await say('list')).toMatch(/orders +│ 0000 +│ row +│ none +│ 2026-/);
+    const day = ['--tombstone-age', '24h', '--archive-keep', '48h', '--conflicts-keep', '72h'];
+    expect(await say('change', ...day)).toBe(
+      'Would change orders in every region. Run it with --apply.',
+    );
+    expect(await say('change', ...day, '--apply')).toBe('Changed orders; every region gets it.');
+    const shown = await say('show');
+    for (const told of [
+      'Archive: kept 48h, goes back to its beginning.',
+      'Conflicts: kept 72h, goes back to its beginning.',
+      'Tombstones: kept 24h.',
+    ]) {
+      expect(shown).toContain(told);
+    }
+    expect(await say('delete')).toBe('Would delete orders in every region. Run it with --apply.');
+    expect(await say('delete', ...confirm)).toContain('Deleted orders; every region gets it.');
+    expect(await say('show')).toMatch(/0000 +│ deleted 2026-.*│ row +│ none +│ 0000 +│ 2026-/);
+    expect(await say('show')).not.toContain('Archive:');
+    expect(await say('restore')).toBe('Would bring orders back. Run it with --apply.');
+    expect(await say('restore', '--apply')).toBe('Restored orders; every region gets it.');
+    const again = await say('show');
+    expect(again).toMatch(/0000 +│ deleted 2026-/);
+    expect(again).toMatch(/0001 +│ current +│ row +│ none +│ 0000/);
+    await regions.settle();
+  });
+
+  test('lists the first two hundred tables, and says how many more there are', async () => {
+    const { run, runWith, regions } = await createCatalogueHarness();
+    await run('tables', 'create', 'First', '--region', 'east', '--apply');
+    const { store } = regions.east;
+    const named = (index: number) => `more${String(index).padStart(3, '0')}`;
+    const [first] = (await store.query({ table: 'Catalog', partitions: '00', limit: 10 })).rows;
+    for (let index = 0; index < 200; index += 1) {
+      const { partitionKey, properties } = first!;
+      const operations = [
+        {
+          kind: 'insert' as const,
+          rowKey: first!.rowKey.replace('first', named(index)),
+          properties,
+        },
+      ];
+      await store.commit({ table: 'Catalog', partitionKey, operations });
+    }
+    const { out } = await runWith({}, 'tables', 'list', '--region', 'east');
+    expect(out).toContain('1 more');
+    const { json } = await run('tables', 'list', '--region', 'east');
+    expect(json['tables']).toHaveLength(201);
   });
 
   test('a plan to create a table is refused as the act would be, and names the table that there is', async () => {

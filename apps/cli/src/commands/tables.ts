@@ -182,12 +182,14 @@ async function readReach(
   generations: readonly TableGeneration[],
 ): Promise<(table: TableGeneration) => Reach> {
   const ofKinds = new Map<string, Horizons[]>();
+  // That of another table may be unreadable.
+  const asked = new Set(generations.map(rowsIdOf));
   for (const kind of new Set(generations.map(rowsKindOf))) {
     const { recovery } = await session.of(kind).openAsIs(name);
     ofKinds.set(kind.name, [
-      await recovery.archive.horizons(kind.name),
-      (await recovery.conflictsFrom?.read()) ?? NO_HORIZONS,
-      (await recovery.tombstones?.read()) ?? NO_HORIZONS,
+      await recovery.archive.horizons(kind.name, asked),
+      (await recovery.conflictsFrom?.read(asked)) ?? NO_HORIZONS,
+      (await recovery.tombstones?.read(asked)) ?? NO_HORIZONS,
     ]);
   }
   const region = await session.openAsIs(name);
