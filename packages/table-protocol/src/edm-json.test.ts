@@ -52,6 +52,7 @@ const REFUSED: readonly [string, string | undefined][] = [
   ['2147483648', undefined],
   ['[1]', undefined],
   ['{"a":1}', undefined],
+  ['{"toString":null,"b":1.0}', undefined],
   ['"x"', 'Edm.Int64'],
   ['"9223372036854775808"', 'Edm.Int64'],
   ['1.5', 'Edm.Int32'],
@@ -159,6 +160,16 @@ describe('an entity that a client sends', () => {
     const json =
       '{ "a" : "{\\"a\\":1, \\\\", "b:" : null, "odata.x" : {"c":1,"c":[{"c":2}]} , "c":"" }';
     expect([...decodeEntity(json).properties.keys()]).toEqual(['a', 'c']);
+  });
+
+  it('has a number as it is written beside any other', () => {
+    const numbers = ['7', '-0', '12.0', '12.5', '1e3', '9007199254740993', '123456789012345'];
+    for (const one of numbers) {
+      const alone = parseObject(`{"a":${one}}`)['a'];
+      for (const other of numbers) {
+        expect(parseObject(`{"b":${other},"a":${one}}`)['a']).toEqual(alone);
+      }
+    }
   });
 
   it('may be as large as the service takes it', () => {

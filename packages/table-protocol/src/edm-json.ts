@@ -59,7 +59,7 @@ function readKey(json: Json, name: 'PartitionKey' | 'RowKey'): string | undefine
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** A number as it was written, where its value does not tell that. */
+/** A number as it was written, where its value does not give that again: 12.0 and 1e3, and what no Double holds. */
 class NumberText {
   readonly text: string;
   constructor(text: string) {
@@ -109,7 +109,9 @@ function countMembers(text: string): number {
 }
 
 function keepNumberText(_: string, value: unknown, context?: { source?: string }): unknown {
-  return typeof value === 'number' ? new NumberText(context?.source ?? String(value)) : value;
+  if (typeof value !== 'number') return value;
+  const text = context?.source ?? String(value);
+  return text === String(value) ? value : new NumberText(text);
 }
 
 function decodeValue(name: string, value: unknown, annotation: unknown): FieldValue {

@@ -127,9 +127,9 @@ function withoutNulls(answer: PlainAnswer): PlainAnswer {
   return { ...answer, body: kept(answer.body) };
 }
 
-/** Numbers are kept as they are written. */
+/** A whole Double is kept as it is written, and what is written without a fraction is a number. */
 function withoutFractions(answer: PlainAnswer): PlainAnswer {
-  const text = JSON.stringify(answer).replaceAll(/"text":"(-?\d+)\.0"/g, '"text":"$1"');
+  const text = JSON.stringify(answer).replaceAll(/\{"text":"(-?\d+)\.0"\}/g, '$1');
   return JSON.parse(text) as PlainAnswer;
 }
 
