@@ -116,6 +116,22 @@ describe('tandem damaged-rows tells a person', () => {
     expect(await tell('list')).toBe('Every row of east can be read.\n');
   });
 
+  test.each([
+    ['put-back', ROW, 'it was not set aside'],
+    ['discard', ROW, 'it was not set aside'],
+    ['set-aside', `${TABLE}/00/~o~!x`, 'it is aside already'],
+    ['set-aside', `${TABLE}/~horizon/${TABLE}`, 'how far back its table goes'],
+  ])('that %s of %s is refused, before it is done as when it is', async (verb, row, why) => {
+    const harness = await withDamage();
+    for (const act of [[], ['--apply']]) {
+      const told = await harness.run('damaged-rows', verb, row, ...OF, ...act);
+      expect(told).toMatchObject({ code: 1, err: expect.stringContaining(why) });
+    }
+    expect((await harness.run('damaged-rows', 'list', ...OF)).json).toMatchObject({
+      rows: [{ row: ROW }],
+    });
+  });
+
   test('that what was deleted is nowhere', async () => {
     const harness = await withDamage();
     const { json } = await harness.run('damaged-rows', 'set-aside', ROW, ...OF, '--apply');

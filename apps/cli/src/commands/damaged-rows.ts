@@ -125,6 +125,8 @@ async function move(
   const address = addressIn(row);
   const rows = await damagedRowsOf(session, await session.openOne(name));
   if (!apply) {
+    // Refused as the act would be.
+    rows.check(verb, address);
     const found = await rows.read(address);
     if (found === undefined) throw new UsageError(`There is no row ${row} in ${name}.`);
     const text = escapeValue(`${row}: ${MOVES[verb].description}. Run it again with --apply.`);

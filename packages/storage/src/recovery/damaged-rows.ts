@@ -43,6 +43,8 @@ export interface DamagedRows {
    */
   scan(depth?: 'quick' | 'whole'): AsyncGenerator<DamagedRowFound>;
   read(address: RowAddress): Promise<TableRow | undefined>;
+  /** Throws what the move would throw of a row with such an address, whatever is there. */
+  check(move: 'set-aside' | 'put-back' | 'discard', address: RowAddress): void;
   /**
    * Under another key of the same partition, in one transaction, with the other rows of a set that has some: no
    * byte is lost and none is changed.
@@ -95,15 +97,12 @@ export function createDamagedRows(options: DamagedRowsOptions): DamagedRows {
   return {
     scan: (depth = 'whole') => scan(options, depth),
     read: ({ table, partitionKey, rowKey }) => store.get(table, partitionKey, rowKey),
+    check(move, address) {
+      if (move === 'set-aside') requireMovable(address);
+      else requireAside(address);
+    },
     async setAside(address) {
-      if (keyBeforeAside(address.rowKey) !== undefined)
-        throw refused(address, 'it is aside already');
-      if (address.partitionKey === HORIZON_PARTITION) {
-        throw refused(
-          address,
-          'without it nobody knows how far back its table goes. Write its time',
-        );
-      }
+      requireMovable(address);
       return move(address, asideKeyOf);
     },
     async putBack(address) {
@@ -119,6 +118,12 @@ export function createDamagedRows(options: DamagedRowsOptions): DamagedRows {
       if (outcome.kind === 'refused') throw missing(address);
     },
   };
+}
+
+function requireMovable(address: RowAddress): void {
+  if (keyBeforeAside(address.rowKey) !== undefined) throw refused(address, 'it is aside already');
+  if (address.partitionKey !== HORIZON_PARTITION) return;
+  throw refused(address, 'without it nobody knows how far back its table goes. Write its time');
 }
 
 function requireAside(address: RowAddress): void {
