@@ -1,4 +1,4 @@
-import type { FieldValue } from '@tandem/core';
+import { type FieldValue, type TableStore, TransientError } from '@tandem/core';
 import {
   createMemoryTableStore,
   createSeededRandomness,
@@ -44,6 +44,11 @@ test('a mirror is begun into an empty table, tells its lag, and ends', async () 
     version: 1,
     regions: [{ name: 'east', storage: 'memory', serviceBus: 'east.servicebus.example' }],
   });
+  let failure: Error | undefined;
+  const asked: TableStore = {
+    ...shop,
+    query: (range) => (failure === undefined ? shop.query(range) : Promise.reject(failure)),
+  };
   let runs = 1;
   const run = async (...args: readonly string[]) => {
     const said = { out: '', err: '' };
@@ -54,7 +59,7 @@ test('a mirror is begun into an empty table, tells its lag, and ends', async () 
         isTerminal: false,
         environment: { TANDEM_REGIONS: inventory },
         folder: '/nowhere',
-        openStore: (connection) => (connection === 'memory' ? store : shop),
+        openStore: (connection) => (connection === 'memory' ? store : asked),
         inspectQueue: async () => [],
         readReadiness: async () => undefined,
         openQueue: () => ({}) as never,
@@ -74,6 +79,17 @@ test('a mirror is begun into an empty table, tells its lag, and ends', async () 
   const full = await run('--to', 'shop', '--account-table', 'Full', '--apply');
   expect(full).toMatchObject({ code: EXIT.usage });
   expect(full.err).toContain('is not empty');
+  const unlike = await run('--to', 'shop', '--end');
+  expect(unlike).toMatchObject({ code: EXIT.usage });
+  expect(unlike.err).toContain('Give --to to begin, or --end to end.');
+  expect(await run()).toMatchObject({ code: EXIT.ok, json: { applied: false, mirror: null } });
+  // Whether it is empty is not known.
+  failure = new TransientError('TABLE_UNAVAILABLE', 'down');
+  expect(await run('--to', 'shop', '--apply')).not.toMatchObject({ code: EXIT.ok });
+  failure = undefined;
+  await shop.createTable('Empty');
+  const empty = await run('--to', 'shop', '--account-table', 'Empty');
+  expect(empty).toMatchObject({ code: EXIT.ok, json: { applied: false, mirror: null } });
   expect(await run('--to', 'shop')).toMatchObject({ json: { applied: false, mirror: null } });
   // Who only asks makes nothing.
   await expect(shop.get('Orders', 'p', '1')).rejects.toMatchObject({ code: 'TABLE_MISSING' });
