@@ -81,6 +81,18 @@ export {
   type TableMirror,
 } from './catalogue/table-mirror.ts';
 export {
+  decideMove,
+  decodeOrigin,
+  encodeOrigin,
+  isMoving,
+  type MoveStep,
+  type Origin,
+  spacesOf,
+  type TableMove,
+  type TableSpaces,
+  UNREADABLE_ORIGIN,
+} from './catalogue/table-move.ts';
+export {
   advanceSource,
   type CopyCounts,
   decodeSource,
@@ -147,6 +159,7 @@ export {
   localRowsKind,
   type OpenKind,
   type OpenKindOptions,
+  otherRowsKind,
   peersOfKind,
   rowsKind,
   type TypedKind,

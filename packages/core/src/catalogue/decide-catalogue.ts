@@ -13,14 +13,8 @@ import {
   recordIdOf,
 } from './catalog-kind.ts';
 import { decodeMirror, type ReadMirror } from './table-mirror.ts';
-import {
-  decodeSource,
-  encodeSource,
-  type ReadSource,
-  readable,
-  type TableSource,
-  UNREADABLE,
-} from './table-source.ts';
+import { decodeOrigin, encodeOrigin, type TableMove, UNREADABLE_ORIGIN } from './table-move.ts';
+import { type ReadSource, readable, type TableSource, UNREADABLE } from './table-source.ts';
 
 /** What may be stated of a table. */
 export interface TableSettings {
@@ -58,6 +52,8 @@ export interface TableGeneration {
    * where anything is that its rows depend on.
    */
   readonly source: ReadSource | undefined;
+  /** How it moves, or moved, to another space; undefined where its rows have always been in the first. */
+  readonly move: TableMove | undefined;
   /** The plain table that is kept equal to it; undefined where there is none. */
   readonly mirror: ReadMirror | undefined;
   /** The generation whose rows it shows: its own, unless it was restored. */
@@ -113,6 +109,7 @@ function unknownGeneration(key: string, generation: number): TableGeneration {
     conflictsKeepMs: undefined,
     acl: undefined,
     source: undefined,
+    move: undefined,
     mirror: undefined,
     rowsOf: generation,
     createdMs: undefined,
@@ -129,6 +126,7 @@ function withCreation(known: TableGeneration, record: CatalogRecord | undefined)
   const replicate = wordIn(record.replicate, REPLICATES);
   // Served at a guess its rows would merge otherwise than elsewhere, or be in regions that are not to have them.
   const isReadable = policy !== undefined && replicate !== undefined;
+  const origin = isReadable ? decodeOrigin(record.source) : UNREADABLE_ORIGIN;
   return {
     ...known,
     name: record.name?.toLowerCase() === known.key ? record.name : known.key,
@@ -138,15 +136,11 @@ function withCreation(known: TableGeneration, record: CatalogRecord | undefined)
     archiveKeepMs: toNumber(record.archiveKeepMs),
     conflictsKeepMs: toNumber(record.conflictsKeepMs),
     acl: record.acl ?? undefined,
-    source: isReadable ? sourceIn(record.source) : UNREADABLE,
+    ...origin,
     mirror: record.mirror === null ? undefined : decodeMirror(record.mirror),
     rowsOf,
     createdMs: toMs(record.createdAt) ?? 0,
   };
-}
-
-function sourceIn(text: string | null): ReadSource | undefined {
-  return text === null ? undefined : decodeSource(text);
 }
 
 const POLICIES = ['row', 'field'] as const;
@@ -408,10 +402,12 @@ export function toCreation(
     nowMs,
     rowsOf,
     source,
+    move,
   }: {
     readonly nowMs: number;
     readonly rowsOf?: number | undefined;
     readonly source?: TableSource | undefined;
+    readonly move?: TableMove | undefined;
   },
 ): Partial<CatalogRecord> {
   const { policy = 'row', replicate = 'all', acl } = settings;
@@ -423,7 +419,7 @@ export function toCreation(
     archiveKeepMs: toInt64(name, 'archiveKeepMs', settings.archiveKeepMs),
     conflictsKeepMs: toInt64(name, 'conflictsKeepMs', settings.conflictsKeepMs),
     acl: acl ?? null,
-    source: source === undefined ? null : encodeSource(source),
+    source: encodeOrigin({ source, move }),
     rowsOf: rowsOf === undefined ? null : formatGeneration(rowsOf),
     createdAt: new Date(nowMs).toISOString(),
   };

@@ -1,5 +1,5 @@
 // How long what was of a table of clients is kept, as the catalogue has it: by the id that its rows begin with.
-import { localRowsKind, type OpenKind, rowsKind } from '../entity-kind/entity-kind.ts';
+import type { OpenKind } from '../entity-kind/entity-kind.ts';
 import { openTableId } from '../entity-kind/open-id.ts';
 import { formatGeneration } from './catalog-kind.ts';
 import {
@@ -8,11 +8,12 @@ import {
   type TableGeneration,
   type TableSettings,
 } from './decide-catalogue.ts';
+import { isMoving, spacesOf } from './table-move.ts';
 import { readable } from './table-source.ts';
 
-/** Returns the kind that holds the rows of a table. */
-export function rowsKindOf({ replicate }: Pick<TableGeneration, 'replicate'>): OpenKind {
-  return replicate === 'none' ? localRowsKind : rowsKind;
+/** Returns the kind that the rows of a table are written to. */
+export function rowsKindOf(table: Pick<TableGeneration, 'replicate' | 'move'>): OpenKind {
+  return spacesOf(table).own;
 }
 
 /** Returns what the ids of the rows begin with that a generation of a table shows. */
@@ -41,7 +42,9 @@ export function keepsOf(catalogue: Catalogue, entityKind: string): ReadonlyMap<s
   const owners = new Map<string, string>();
   for (const [key, generations] of catalogue) {
     for (const one of generations) {
-      if (one.createdMs === undefined || rowsKindOf(one).name !== entityKind) continue;
+      const { own, other } = spacesOf(one);
+      if (one.createdMs === undefined) continue;
+      if (own.name !== entityKind && other?.name !== entityKind) continue;
       const id = openTableId(key, formatGeneration(one.rowsOf));
       const owner = owners.get(id) ?? key;
       owners.set(id, owner);
@@ -59,17 +62,19 @@ export function keepsOf(catalogue: Catalogue, entityKind: string): ReadonlyMap<s
 const DONE_NOTICE_MS = 60_000;
 
 /**
- * Returns the ids of the tables in which a row here may hide one of an old table, so that no tombstone of theirs may go, or the
- * old row would come back. Those that were deleted count too: they can be restored, with the old rows behind them.
+ * Returns the ids of the tables in which a row here may hide one of an old table, or of the other space, so that no tombstone of
+ * theirs may go, or the old row would come back. Those that were deleted count too: they can be restored, with the old rows behind them.
  */
 export function hidingTableIds(catalogue: Catalogue, nowMs: number): ReadonlySet<string> {
   const ids = new Set<string>();
   for (const [key, generations] of catalogue) {
-    for (const { source, rowsOf } of generations) {
-      if (source === undefined) continue;
+    for (const { source, move, rowsOf } of generations) {
       const read = readable(source);
-      const isDone = read?.state === 'done' && nowMs - read.sinceMs > DONE_NOTICE_MS;
-      if (!isDone) ids.add(openTableId(key, formatGeneration(rowsOf)));
+      const isDone =
+        source === undefined || (read?.state === 'done' && nowMs - read.sinceMs > DONE_NOTICE_MS);
+      const isSettled =
+        move === undefined || (!isMoving(move) && nowMs - move.sinceMs > DONE_NOTICE_MS);
+      if (!isDone || !isSettled) ids.add(openTableId(key, formatGeneration(rowsOf)));
     }
   }
   return ids;

@@ -7,6 +7,7 @@ import { Value } from 'typebox/value';
 import { assert, assertNever, TerminalError } from '../errors.ts';
 import { TABLE_NAME } from '../limits/table-limits.ts';
 import { isRegionName } from '../time/stamp.ts';
+import { isMoving, type TableMove } from './table-move.ts';
 import {
   isLeaving,
   isOverlaid,
@@ -62,6 +63,7 @@ export function decodeMirror(text: string): ReadMirror {
 interface Mirrorable {
   readonly name: string;
   readonly source: ReadSource | undefined;
+  readonly move?: TableMove | undefined;
   readonly mirror: ReadMirror | undefined;
 }
 
@@ -74,7 +76,7 @@ export function decideMirror(
   asked: Omit<TableMirror, 'sinceMs'>,
   living: readonly Mirrorable[],
 ): TableMirror | undefined {
-  const { mirror, source } = current;
+  const { mirror, source, move } = current;
   const refuse = (why: string): TerminalError =>
     new TerminalError('TABLE_REQUEST_INVALID', `Table ${current.name} cannot be mirrored: ${why}`, {
       details: { table: current.name },
@@ -85,6 +87,7 @@ export function decideMirror(
     throw refuse(`it is, to ${mirror.table} of ${mirror.to} from ${mirror.home}. End that first.`);
   }
   if (source === UNREADABLE) throw refuse('a newer build wrote where its rows come from.');
+  if (isMoving(move)) throw refuse(`it moves to ${move.to}. Mirror it when that is settled.`);
   if (source !== undefined) {
     if (isLeaving(source)) throw refuse(`it is ${source.state}. See tandem tables return.`);
     if (source.state !== 'done' && !isOverlaid(source)) {

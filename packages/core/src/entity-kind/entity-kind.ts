@@ -87,8 +87,8 @@ const FIELDS_MAX = 240;
 const FIELDS_WITH_UNKNOWN_MAX = 245;
 
 const KIND_NAME = /^[A-Za-z][A-Za-z0-9]{2,29}$/;
-/** Kinds of Tandem's own: all rows of the tables of clients, their twin without peers, and the catalogue. */
-const OWN_KIND_NAMES: ReadonlySet<string> = new Set(['Rows', 'LocalRows', 'Catalog']);
+/** Kinds of Tandem's own: all rows of the tables of clients in either space, their twin without peers, and the catalogue. */
+const OWN_KIND_NAMES: ReadonlySet<string> = new Set(['Rows', 'Rows2', 'LocalRows', 'Catalog']);
 /** Table names are one and the same in either case; the service itself keeps the last one. */
 const RESERVED_KIND_NAMES: ReadonlySet<string> = new Set([
   'archive',
@@ -203,6 +203,8 @@ function openKindOf(name: string): OpenKind {
 
 /** Holds the rows of all tables of clients, in every region. */
 export const rowsKind: OpenKind = openKindOf('Rows');
+/** Holds the rows of those tables that were moved to another number of buckets: docs/adr/0044. */
+export const otherRowsKind: OpenKind = openKindOf('Rows2');
 /** Holds the rows of those tables that are not replicated. */
 export const localRowsKind: OpenKind = openKindOf('LocalRows');
 

@@ -16,19 +16,22 @@ import {
   decideCreate,
   decideDelete,
   decideMirror,
+  decideMove,
   decideRestore,
   decideReturn,
   decodeMirror,
-  decodeSource,
+  decodeOrigin,
   encodeMirror,
-  encodeSource,
+  encodeOrigin,
   encodeVector,
   formatGeneration,
   isAlive,
   isHeldIn,
   isLeaving,
   keepSettingsOf,
+  type MoveStep,
   nextGeneration,
+  type Origin,
   openTableId,
   pagesOf,
   type ReturnStep,
@@ -41,6 +44,7 @@ import {
   sourceAfterReturn,
   type TableGeneration,
   type TableMirror,
+  type TableMove,
   type TableRow,
   type TableSettings,
   type TableSource,
@@ -52,6 +56,7 @@ import {
   toDeletion,
   toEntity,
   UNREADABLE,
+  UNREADABLE_ORIGIN,
   untilUncontended,
 } from '@tandem/core';
 import type { ReplicatedTable } from '../replicated-table.ts';
@@ -119,6 +124,12 @@ export interface TableCatalogue {
    * that it has then; undefined where it has none. Throws `TABLE_REQUEST_INVALID`, saying what stands in the way.
    */
   stepReturn(name: string, step: ReturnStep, generation?: number): Promise<TableSource | undefined>;
+  /**
+   * Takes a step of a move to the other space in the region that began it, unless somebody else changes the record meanwhile.
+   * Returns the move that there is then; undefined where the table rests in the first space. Throws `TABLE_REQUEST_INVALID`, saying
+   * what stands in the way.
+   */
+  stepMove(name: string, step: MoveStep, generation?: number): Promise<TableMove | undefined>;
   /**
    * Makes what a table that has left is from then on: the next generation, a proxy of the plain table. Returns it, or
    * what there is already; undefined where the table has not left.
@@ -204,6 +215,7 @@ export function createTableCatalogue(options: TableCatalogueOptions): TableCatal
     advance: (name, event, generation) => advance({ name, event, generation }, own),
     mirror: (name, asked) => setMirror({ name, asked }, own),
     stepReturn: (name, step, generation) => stepReturn({ name, step, generation }, own),
+    stepMove: (name, step, generation) => stepMove({ name, step, generation }, own),
     finishReturn: (name) => finishReturn(name, own),
     async endReturned(name) {
       await endAll(decideDelete(await records.ofName(tableKeyOf(name))).slice(0, -1), own);
@@ -393,7 +405,8 @@ async function restore(
     const known = readable(from.source);
     // Who brings back what has left, or was about to, wants the rows as they were here.
     const source = isLeaving(known) ? known.before : known;
-    const record = toCreation(from.name, settingsOf(from), { nowMs, rowsOf, source });
+    const { move } = from;
+    const record = toCreation(from.name, settingsOf(from), { nowMs, rowsOf, source, move });
     return { kind: 'create', generation: next, record };
   });
   return restored;
@@ -407,7 +420,7 @@ interface Asked {
 }
 
 /** What of a record was seen, of whose version a change is made. */
-interface Seen extends Pick<TableGeneration, 'source' | 'mirror'> {
+interface Seen extends Origin, Pick<TableGeneration, 'mirror'> {
   readonly current: TableGeneration;
 }
 
@@ -433,10 +446,10 @@ async function changeRecord<T>(
     const record = await table.get(entityId);
     if (record === undefined) throw none();
     const { source, mirror } = record.entity;
-    const read = source === null ? undefined : decodeSource(source);
+    const read = decodeOrigin(source);
     const { result, patch } = await decide({
       current,
-      source: current.source === UNREADABLE ? UNREADABLE : read,
+      ...(current.source === UNREADABLE ? UNREADABLE_ORIGIN : read),
       mirror: mirror === null ? undefined : decodeMirror(mirror),
     });
     if (patch === undefined) return { done: result };
@@ -456,13 +469,13 @@ interface Advance extends Pick<Asked, 'name' | 'generation'> {
 function advance({ event, ...asked }: Advance, own: Own): Promise<TableSource> {
   const { name } = asked;
   const none = (): TerminalError => notTakenOver(name, 'there is no such table');
-  return changeRecord({ ...asked, none }, own, ({ source }) => {
+  return changeRecord({ ...asked, none }, own, ({ source, move }) => {
     if (source === undefined) throw notTakenOver(name, 'it was made here');
     if (source === UNREADABLE) throw notTakenOver(name, 'a newer build wrote how');
     const next = advanceSource(source, event, { table: name, nowMs: own.clock.nowMs() });
     return next === source
       ? { result: next }
-      : { result: next, patch: { source: encodeSource(next) } };
+      : { result: next, patch: { source: encodeOrigin({ source: next, move }) } };
   });
 }
 
@@ -489,11 +502,11 @@ function endMirror({ current, source, mirror }: Seen): Change<TableMirror | unde
 }
 
 async function beginMirror(
-  { current, mirror }: Seen,
+  { current, mirror, move }: Seen,
   asked: NonNullable<MirrorAsked>,
   { records, clock }: Own,
 ): Promise<Change<TableMirror>> {
-  const known = decideMirror({ ...current, mirror }, asked, await records.list());
+  const known = decideMirror({ ...current, mirror, move }, asked, await records.list());
   if (known !== undefined) return { result: known };
   const begun = { ...asked, sinceMs: clock.nowMs() };
   return { result: begun, patch: { mirror: encodeMirror(begun) } };
@@ -505,11 +518,26 @@ interface ReturnAsked extends Pick<Asked, 'name' | 'generation'> {
 
 function stepReturn({ step, ...asked }: ReturnAsked, own: Own): Promise<TableSource | undefined> {
   const none = (): TerminalError => noTableTo(asked.name, 'returned');
-  return changeRecord({ ...asked, none }, own, ({ current, source, mirror }) => {
+  return changeRecord({ ...asked, none }, own, ({ current, source, move, mirror }) => {
     const next = decideReturn({ name: current.name, source, mirror }, step, own.clock.nowMs());
     return next === source
       ? { result: next }
-      : { result: next, patch: { source: next === undefined ? null : encodeSource(next) } };
+      : { result: next, patch: { source: encodeOrigin({ source: next, move }) } };
+  });
+}
+
+interface MoveAsked extends Pick<Asked, 'name' | 'generation'> {
+  readonly step: MoveStep;
+}
+
+function stepMove({ step, ...asked }: MoveAsked, own: Own): Promise<TableMove | undefined> {
+  const none = (): TerminalError => noTableTo(asked.name, 'moved');
+  return changeRecord({ ...asked, none }, own, ({ current, source, move, mirror }) => {
+    const { name, replicate } = current;
+    const seen = { name, replicate, source, move, mirror };
+    const next = decideMove(seen, step, own.clock.nowMs());
+    if (next === move || source === UNREADABLE) return { result: next };
+    return { result: next, patch: { source: encodeOrigin({ source, move: next }) } };
   });
 }
 

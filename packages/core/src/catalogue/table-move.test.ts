@@ -1,0 +1,213 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { TerminalError } from '../errors.ts';
+import type { CatalogRecord } from './catalog-kind.ts';
+import { readCatalogue, type TableGeneration, toCreation } from './decide-catalogue.ts';
+import { hidingTableIds, keepsOf, rowsIdOf } from './table-keeps.ts';
+import { decideMirror } from './table-mirror.ts';
+import {
+  decideMove,
+  decodeOrigin,
+  encodeOrigin,
+  type MoveStep,
+  spacesOf,
+  type TableMove,
+} from './table-move.ts';
+import { decodeSource, type TableSource, UNREADABLE } from './table-source.ts';
+
+const DONE: TableSource = {
+  state: 'done',
+  home: 'east',
+  from: 'shop',
+  table: 'Orders',
+  sinceMs: 5,
+  lastWrittenMs: 4,
+  copy: { read: 1, written: 1 },
+  proof: {
+    rows: 1,
+    untouched: 1,
+    changed: 0,
+    deleted: 0,
+    digest: '0123456789abcdef',
+    atMs: 5,
+    regions: ['east', 'west'],
+  },
+};
+
+/** Returns a table as a region that has its record reads it. */
+function tableOf({
+  source,
+  move,
+  ...told
+}: {
+  readonly source?: TableSource;
+  readonly move?: TableMove | undefined;
+  readonly replicate?: 'all' | 'none';
+  readonly tombstoneAgeMs?: number;
+} = {}): TableGeneration {
+  const record = toCreation('Orders', told, { nowMs: 1, source, move });
+  const stored = { ...(record as CatalogRecord), mirror: null, rowsOf: null };
+  const [table] = readCatalogue([{ entityId: 'orders~0000', entity: stored }]).get('orders') ?? [];
+  return table!;
+}
+
+const MOVE: TableMove = { state: 'joining', from: 'Rows', to: 'Rows2', home: 'east', sinceMs: 10 };
+const BEGIN: MoveStep = { kind: 'begin', home: 'east' };
+
+/** Takes steps one after the other, each on what the one before it made. */
+function walk(steps: readonly MoveStep['kind'][]): (TableMove | undefined)[] {
+  const passed: (TableMove | undefined)[] = [undefined];
+  for (const [index, kind] of steps.entries()) {
+    const move = passed.at(-1);
+    const step: MoveStep = kind === 'begin' ? BEGIN : { kind, sinceMs: move?.sinceMs ?? 0 };
+    try {
+      passed.push(decideMove(tableOf({ move }), step, 100 + index));
+    } catch (error) {
+      if (!(error instanceof TerminalError) || error.code !== 'TABLE_REQUEST_INVALID') throw error;
+    }
+  }
+  return passed;
+}
+
+describe('the states of a table that moves to another space', () => {
+  test('lead there and back again, and a step that was taken changes nothing', () => {
+    const there = walk(['begin', 'turn', 'turned', 'settle']).map((move) => move?.state);
+    expect(there).toEqual([undefined, 'joining', 'turning', 'moved', 'settled']);
+    const back = walk(['begin', 'turn', 'turned', 'settle', 'begin', 'turn']).at(-1);
+    expect(back).toEqual({ ...MOVE, from: 'Rows2', to: 'Rows', state: 'turning', sinceMs: 105 });
+    for (const [kind, state] of [
+      ['begin', 'joining'],
+      ['turn', 'turning'],
+      ['turned', 'moved'],
+      ['settle', 'settled'],
+      ['cancel', 'settled'],
+    ] as const) {
+      const move = { ...MOVE, state };
+      const step: MoveStep = kind === 'begin' ? BEGIN : { kind, sinceMs: 1 };
+      const seen = tableOf({ move });
+      expect(decideMove(seen, step, 50), kind).toBe(seen.move);
+    }
+  });
+
+  test('never put a row where nobody looks: each step is to the state next to it, and back only while joining', () => {
+    const kinds = fc.constantFrom('begin', 'turn', 'turned', 'settle', 'cancel' as const);
+    fc.assert(
+      fc.property(fc.array(kinds, { maxLength: 30 }), (steps) => {
+        const passed = walk(steps);
+        for (const [index, after] of passed.entries()) {
+          if (index === 0) continue;
+          const before = passed[index - 1];
+          const [from, to] = [before, after].map((move) => {
+            const { own, other } = spacesOf({ replicate: 'all', move });
+            return { state: move?.state, read: new Set([own, other]), own };
+          });
+          // Whoever is still at the state before writes where whoever is at the one after reads.
+          expect(to?.read.has(from!.own)).toBe(true);
+          const isCancelled = from?.state === 'joining' && to?.state !== 'turning';
+          if (!isCancelled) expect(from?.read.has(to!.own)).toBe(true);
+          expect(to?.own === from?.own || to?.state === 'turning').toBe(true);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test.each([
+    ['of a step too early', { kind: 'turned', sinceMs: 10 }, { move: MOVE }, 'it is joining'],
+    ['of a table at rest', { kind: 'turn', sinceMs: 10 }, {}, 'it is at rest'],
+    ['of another move', { kind: 'turn', sinceMs: 9 }, { move: MOVE }, 'another move'],
+    [
+      'of a way back too late',
+      { kind: 'cancel', sinceMs: 10 },
+      { move: { ...MOVE, state: 'turning' } },
+      'Move it back',
+    ],
+    ['of a table of one region', BEGIN, { replicate: 'none' }, 'no other region'],
+    [
+      'of a table that is taken over',
+      BEGIN,
+      { source: { state: 'proxy', home: 'east', from: 'shop', table: 'Orders', sinceMs: 1 } },
+      'it is proxy',
+    ],
+    ['by another region', { kind: 'begin', home: 'west' }, { move: MOVE }, 'east moves it'],
+  ] as const)('are refused %s', (_, step, told, why) => {
+    expect(() => decideMove(tableOf(told), step, 50)).toThrow(why);
+  });
+
+  test('go on from a table that was taken over, which stays as it was', () => {
+    expect(decideMove(tableOf({ source: DONE }), BEGIN, 10.5)).toEqual(MOVE);
+    const { source, move } = tableOf({ source: DONE, move: MOVE });
+    expect({ source, move }).toEqual({ source: DONE, move: MOVE });
+  });
+
+  test('begin for no table that is mirrored, nor is one mirrored that moves', () => {
+    const mirror = { home: 'east', to: 'shop', table: 'Plain', sinceMs: 1 };
+    expect(() => decideMove({ ...tableOf(), mirror }, BEGIN, 10)).toThrow('it is mirrored');
+    expect(() => decideMirror(tableOf({ move: MOVE }), mirror, [])).toThrow('it moves to Rows2');
+    const settled = { ...MOVE, state: 'settled' as const };
+    expect(decideMirror(tableOf({ move: settled }), mirror, [])).toBeUndefined();
+  });
+});
+
+describe('a record of a table that moves', () => {
+  test('is unreadable to a build that knows no spaces, and so served by none', () => {
+    const text = encodeOrigin({ source: undefined, move: MOVE });
+    expect(decodeSource(text!)).toBe(UNREADABLE);
+  });
+
+  test('reads as it was written, with and without a source', () => {
+    const sources = fc.constantFrom(undefined, DONE);
+    const moves = fc.option(
+      fc.record({
+        state: fc.constantFrom('joining', 'turning', 'moved', 'settled' as const),
+        home: fc.constantFrom('east', 'west'),
+        sinceMs: fc.nat(),
+      }),
+      { nil: undefined },
+    );
+    fc.assert(
+      fc.property(sources, moves, (source, told) => {
+        const move = told && { from: 'Rows' as const, to: 'Rows2' as const, ...told };
+        expect(decodeOrigin(encodeOrigin({ source, move }))).toEqual({ source, move });
+      }),
+    );
+  });
+
+  test.each([
+    ['of another form', { v: 3, move: MOVE }],
+    ['of another state', { v: 2, move: { ...MOVE, state: 'flying' } }],
+    ['to where it is', { v: 2, move: { ...MOVE, to: 'Rows' } }],
+    ['by no region', { v: 2, move: { ...MOVE, home: '' } }],
+    ['of a source that nobody can read', { v: 2, move: MOVE, source: '{"v":9}' }],
+  ])('is unreadable as a whole %s', (_, json) => {
+    const { source, move } = decodeOrigin(JSON.stringify(json));
+    expect({ source, move }).toEqual({ source: UNREADABLE, move: undefined });
+  });
+});
+
+describe('what else follows for a table that moves', () => {
+  test('no tombstone of it goes before it is settled, and every process has heard of that', () => {
+    const hidingAt = (move: TableMove | undefined, nowMs: number): number => {
+      const table = tableOf({ move });
+      return hidingTableIds(new Map([['orders', [table]]]), nowMs).size;
+    };
+    expect(hidingAt(undefined, 0)).toBe(0);
+    for (const state of ['joining', 'turning', 'moved'] as const) {
+      expect(hidingAt({ ...MOVE, state }, 1e9), state).toBe(1);
+    }
+    const settled = { ...MOVE, state: 'settled' as const, sinceMs: 1_000 };
+    expect([hidingAt(settled, 61_000), hidingAt(settled, 61_001)]).toEqual([1, 0]);
+  });
+
+  test('its settings hold for its rows in either space, and then for those in the new one', () => {
+    const keptIn = (move: TableMove | undefined): string[] => {
+      const table = tableOf({ move, tombstoneAgeMs: 7_200_000 });
+      expect(rowsIdOf(table)).toBe(rowsIdOf({ key: 'orders', rowsOf: 0 }));
+      const catalogue = new Map([['orders', [table]]]);
+      return ['Rows', 'Rows2', 'LocalRows'].filter((kind) => keepsOf(catalogue, kind).size > 0);
+    };
+    expect(keptIn(undefined)).toEqual(['Rows']);
+    expect(keptIn(MOVE)).toEqual(['Rows', 'Rows2']);
+    expect(keptIn({ ...MOVE, state: 'settled' })).toEqual(['Rows2']);
+  });
+});
