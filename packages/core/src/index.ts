@@ -198,6 +198,7 @@ export {
   type ArchiveRounds,
   archiveInRounds,
 } from './inbound/archive-in-rounds.ts';
+export { mergeRows } from './inbound/decide-apply.ts';
 export { createInbound, type InboundOptions } from './inbound/inbound.ts';
 export type { ProbedSet } from './inbound/isolate-fault.ts';
 export { type AppliedClaimOptions, createAppliedClaim } from './inbound/watermark-tracker.ts';
@@ -389,6 +390,7 @@ export {
 } from './recovery/repair-regions.ts';
 export {
   type DamagedArchiveRow,
+  mergeStatesInto,
   type ReplayInPlaceOptions,
   type ReplayIntoOptions,
   type ReplayProgress,

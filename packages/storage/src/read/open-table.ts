@@ -17,6 +17,7 @@ import {
 import type { OutcomeOf, StateRecord, TransactedOf, WriteCondition } from '../replicated-table.ts';
 import type { StateTable } from '../write-path/create-replicated-table.ts';
 import { mapOutcome, mapTransacted } from '../write-path/create-replicated-table.ts';
+import type { OtherSpace } from '../write-path/join-spaces.ts';
 import { type OpenQuery, type OpenRowsOptions, queryOpenRows } from './query-open-rows.ts';
 
 /** One live row of an open table as this region has it. */
@@ -79,6 +80,8 @@ export interface OpenTableOptions extends OpenRowsOptions {
   readonly states: StateTable;
   /** How concurrent writes merge; `row` by default. */
   readonly policy?: MergePolicy | undefined;
+  /** Is where rows lie too while the table moves; there is none by default. */
+  readonly other?: OtherSpace | undefined;
 }
 
 /** Bounds what is asked of an old table at a time for one transaction. */
@@ -87,7 +90,7 @@ const OLD_READS_AT_ONCE = 16;
 /** Returns one table of an open kind. What it holds is told apart by its `tableId`. */
 export function createOpenTable(options: OpenTableOptions): OpenTable {
   const { states, tableId, policy = 'row' } = options;
-  const { old } = options;
+  const { old, other } = options;
   // Before the row here is looked at, and whatever is remembered of that: that none is here proves nothing.
   const toChange = async ({ kind, values = new Map(), condition, ...key }: OpenOperation) => ({
     entityId: encodeOpenId(tableId, key),
@@ -97,19 +100,22 @@ export function createOpenTable(options: OpenTableOptions): OpenTable {
     adopted: await old?.get(key),
   });
   const write = async (operation: OpenOperation): Promise<OpenOutcome> => {
-    const outcome = await states.write(await toChange(operation));
+    const change = await toChange(operation);
+    await other?.pull([change.entityId]);
+    const outcome = await states.write(change);
     return mapOutcome(outcome, (record) => toRecord(operation, record));
   };
   return {
     async get(key) {
       const entityId = encodeOpenId(tableId, key);
-      if (old === undefined) {
+      if (old === undefined && other === undefined) {
         const record = await states.get(entityId);
         return record && toRecord(key, record);
       }
-      const row = await states.read(entityId);
+      const own = await states.read(entityId);
+      const row = other === undefined ? own : await other.joinedWith(entityId, own);
       if (row !== undefined) return isAlive(row.state) ? toRecord(key, row) : undefined;
-      const state = await old.get(key);
+      const state = await old?.get(key);
       return state && toRecord(key, { state, referenceId: undefined });
     },
     insert: (key, values) => write({ ...key, kind: 'put', values, condition: { kind: 'absent' } }),
@@ -123,6 +129,7 @@ export function createOpenTable(options: OpenTableOptions): OpenTable {
         changes.set(operation, await toChange(operation));
       });
       const all = operations.flatMap((one) => changes.get(one) ?? []);
+      await other?.pull(all.map(({ entityId }) => entityId));
       const done = await states.transact(all, request);
       const keys = new Map(operations.map((one) => [encodeOpenId(tableId, one), one]));
       return mapTransacted(done, (record) => toRecord(keys.get(record.entityId) ?? NO_KEY, record));

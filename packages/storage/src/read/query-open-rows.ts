@@ -9,6 +9,9 @@
  * While a table is taken over, the old one is one stream more. A row here hides that of the same keys there, also where
  * it is a tombstone or does not match, so it stands in its stream, hidden itself.
  *
+ * While a table moves to another space, each bucket of that is a stream too. Rows of the same keys are joined, and the join is
+ * what is judged: so every row comes whole, whatever it is by itself.
+ *
  * The store is asked for the rows and the columns that are wanted, as far as it can tell: of a row with a spill it cannot,
  * so such rows come whatever the predicate says of properties, and where columns were chosen its stream is read whole
  * from there on. What comes is judged by the whole predicate.
@@ -30,6 +33,7 @@ import {
   isAlive,
   keyBoxesOf,
   matches,
+  mergeRows,
   newestStamp,
   type OpenKey,
   type OpenKind,
@@ -64,10 +68,14 @@ export interface OpenQuery {
   readonly select?: readonly string[] | undefined;
 }
 
-export interface OpenRowsOptions {
-  readonly store: TableStore;
+/** The table of the store that rows of an open kind lie in. */
+export interface SpaceRows {
   readonly kind: OpenKind;
   readonly bucketCount: number;
+}
+
+export interface OpenRowsOptions extends SpaceRows {
+  readonly store: TableStore;
   readonly clock: Clock;
   readonly randomness: Randomness;
   readonly tableId: string;
@@ -75,6 +83,8 @@ export interface OpenRowsOptions {
   readonly formerId?: string | undefined;
   /** Is what the table shows where nothing is stored here, while it is taken over; nothing by default. */
   readonly old?: OldTable | undefined;
+  /** Is where rows lie too while the table moves; there is none by default. */
+  readonly other?: SpaceRows | undefined;
   /** Told of each row that is skipped, since it is none of an entity or nobody can read it. */
   readonly onDamaged?: ((row: DamagedEntityRow) => void) | undefined;
 }
@@ -126,7 +136,7 @@ export async function queryOpenRows(
   while (rows.length < limit && bytes < PAGE_BYTES_MAX) {
     const headless = streams.filter(isHeadless);
     if (headless.length === 0) {
-      const first = leastHead(streams);
+      const first = leastHead(streams, asked);
       if (first === undefined) break;
       if (!first.isHidden) {
         rows.push(first);
@@ -136,7 +146,7 @@ export async function queryOpenRows(
     }
     if (lookedAt >= lookedAtMax || options.clock.nowMs() >= endMs) {
       await Promise.all(headless.map((stream) => place(stream, asked)));
-      rows.push(...headsThatAreNext(streams, limit - rows.length));
+      rows.push(...headsThatAreNext(streams, limit - rows.length, asked));
       break;
     }
     const counts = await Promise.all(headless.map((stream) => refill(stream, asked)));
@@ -152,9 +162,16 @@ function bytesOf({ row }: OpenRow): number {
   return bytes;
 }
 
+/** Says which bucket a stream is of. */
+interface Place {
+  readonly space: SpaceRows;
+  readonly bucket: string;
+}
+
 /** Holds what is left of one bucket, or of the old table. */
 interface Stream {
-  readonly bucket: string | undefined;
+  /** Undefined of the old table. */
+  readonly of: Place | undefined;
   /** In order, and apart from each other; the first begins behind what was read. */
   ranges: readonly IdRange[];
   readonly buffer: OpenRow[];
@@ -188,13 +205,13 @@ function isHeadless({ buffer, ranges }: Stream): boolean {
 }
 
 /** Takes rows as long as nothing that nobody knows can come before them: a stream may lose its last head on the way. */
-function headsThatAreNext(streams: readonly Stream[], countMax: number): OpenRow[] {
+function headsThatAreNext(streams: readonly Stream[], countMax: number, asked: Asked): OpenRow[] {
   const rows: OpenRow[] = [];
   while (rows.length < countMax) {
     const next = leastPosition(streams);
     const unknown = leastPosition(streams.filter(isHeadless));
     if (next === undefined || (unknown !== undefined && orderOfStarts(next, unknown) >= 0)) break;
-    const head = leastHead(streams);
+    const head = leastHead(streams, asked);
     if (head === undefined) break;
     if (!head.isHidden) rows.push(head);
   }
@@ -204,29 +221,38 @@ function headsThatAreNext(streams: readonly Stream[], countMax: number): OpenRow
 function openStreams(
   { where, partition }: OpenQuery,
   start: Bound | undefined,
-  { tableId, bucketCount, old }: OpenRowsOptions,
+  { tableId, kind, bucketCount, old, other }: OpenRowsOptions,
 ): Stream[] {
-  const boxes = keyBoxesOf(joined(where, partition));
-  const everywhere: IdRange[] = [];
-  const byBucket = new Map<string, IdRange[]>(bucketNames(bucketCount).map((name) => [name, []]));
-  for (const box of boxes) {
-    const range = openIdRange(tableId, box);
-    const text = openPartitionOf(tableId, box);
-    if (text === undefined) everywhere.push(range);
-    else byBucket.get(bucketOf(text, bucketCount))?.push(range);
-  }
-  const all = [...everywhere, ...[...byBucket.values()].flat()];
-  const places: [string | undefined, readonly IdRange[]][] = [
-    ...[...byBucket].map(([bucket, own]): [string, IdRange[]] => [bucket, [...everywhere, ...own]]),
-    ...(old === undefined ? [] : [[undefined, all] as [undefined, IdRange[]]]),
+  const boxes = keyBoxesOf(joined(where, partition)).map((box) => ({
+    range: openIdRange(tableId, box),
+    text: openPartitionOf(tableId, box),
+  }));
+  const spaces = [{ kind, bucketCount }, ...(other === undefined ? [] : [other])];
+  const places: [Place | undefined, readonly IdRange[]][] = [
+    ...spaces.flatMap((space) => placesIn(space, boxes)),
+    ...(old === undefined
+      ? []
+      : [[undefined, boxes.map(({ range }) => range)] as [undefined, IdRange[]]]),
   ];
-  return places.flatMap(([bucket, own]) => {
+  return places.flatMap(([of, own]) => {
     const ranges = unite(own).flatMap((range) => startingAt(range, start));
     if (ranges.length === 0) return [];
-    return [
-      { bucket, ranges, buffer: [], resumed: undefined, isReadWhole: false, isInVain: false },
-    ];
+    return [{ of, ranges, buffer: [], resumed: undefined, isReadWhole: false, isInVain: false }];
   });
+}
+
+/** Returns the ranges that each bucket of a space may hold rows of. */
+function placesIn(
+  space: SpaceRows,
+  boxes: readonly { readonly range: IdRange; readonly text: string | undefined }[],
+): [Place, readonly IdRange[]][] {
+  const { bucketCount } = space;
+  return bucketNames(bucketCount).map((bucket) => [
+    { space, bucket },
+    boxes.flatMap(({ range, text }) =>
+      text === undefined || bucketOf(text, bucketCount) === bucket ? [range] : [],
+    ),
+  ]);
 }
 
 function joined(where: Predicate | undefined, partition: string | undefined): Predicate {
@@ -275,8 +301,9 @@ function startingAt(range: IdRange, start: Bound | undefined): IdRange[] {
   return [{ ...range, from: start }];
 }
 
-/** Takes the least row, and that of the old table under the same keys, which it hides. */
-function leastHead(streams: readonly Stream[]): OpenRow | undefined {
+/** Takes the least row, and that under the same keys of the old table, which it hides, or of the other space, which it is joined with. */
+function leastHead(streams: readonly Stream[], asked: Asked): OpenRow | undefined {
+  if (asked.other !== undefined) return leastJoined(streams, asked);
   let least: Stream | undefined;
   // That of the old table is the last, so of two with the same keys it comes second.
   for (const stream of streams) {
@@ -287,6 +314,25 @@ function leastHead(streams: readonly Stream[]): OpenRow | undefined {
     else if (head.row.entityId === other.row.entityId) stream.buffer.shift();
   }
   return least?.buffer.shift();
+}
+
+/** Takes the least row as both spaces have it. What nobody can read in one of them may say that it is another. */
+function leastJoined(streams: readonly Stream[], asked: Asked): OpenRow | undefined {
+  const heads = streams.flatMap(({ buffer: [head] }) => (head === undefined ? [] : [head]));
+  const entityId = heads
+    .map(({ row }) => row.entityId)
+    .reduce<string | undefined>((a, b) => (a === undefined || b < a ? b : a), undefined);
+  const same = heads.filter(({ row }) => row.entityId === entityId);
+  const [first, second] = same;
+  if (first === undefined) return undefined;
+  for (const { buffer } of streams) if (buffer[0]?.row.entityId === entityId) buffer.shift();
+  const row =
+    second === undefined
+      ? first.row
+      : { entityId: first.row.entityId, ...mergeRows(first.row, second.row) };
+  const found = { ...first, row };
+  const isShown = isAlive(row.state) && isWanted(found, asked);
+  return { ...found, isHidden: !isShown || same.some(({ isHidden }) => isHidden) };
 }
 
 /** Returns where the least row lies that was not given, or undefined when there is none. */
@@ -313,12 +359,12 @@ async function place(stream: Stream, asked: Asked): Promise<void> {
 
 /** Reads one page into the buffer of a stream; returns how many rows were looked at for it. */
 async function refill(stream: Stream, asked: Asked): Promise<number> {
-  const { bucket, ranges, resumed } = stream;
+  const { of, ranges, resumed } = stream;
   const [range, ...later] = ranges;
   if (range === undefined) return 0;
-  return bucket === undefined
+  return of === undefined
     ? refillOld(stream, { range: resumed?.range ?? range, later }, asked)
-    : refillOurs(stream, { range: resumed?.range ?? range, bucket }, asked);
+    : refillOurs(stream, { range: resumed?.range ?? range, ...of }, asked);
 }
 
 async function refillOld(
@@ -339,17 +385,17 @@ async function refillOld(
 
 async function refillOurs(
   stream: Stream,
-  { range, bucket }: { readonly range: IdRange; readonly bucket: string },
+  { range, bucket, space }: Place & { readonly range: IdRange },
   asked: Asked,
 ): Promise<number> {
-  const { store, kind, asked: where } = asked;
+  const { store, asked: where } = asked;
   const rowsMax = stream.isInVain ? asked.rowsMaxInVain : asked.rowsMax;
   const continuation = stream.resumed?.continuation;
   const select = stream.isReadWhole ? undefined : asked.columns;
   const page = await retryRead(
     () =>
       store.query({
-        table: kind.name,
+        table: space.kind.name,
         partitions: bucket,
         ...boundsOf(range),
         limit: rowsMax,
@@ -363,7 +409,7 @@ async function refillOurs(
     select === undefined ? -1 : page.rows.findIndex(({ properties }) => hasSpill(properties));
   const rows = spilt === -1 ? page.rows : page.rows.slice(0, spilt);
   const isPart = select !== undefined;
-  stream.buffer.push(...rows.flatMap((row) => judge(row, isPart, asked)));
+  stream.buffer.push(...rows.flatMap((row) => judge(row, { isPart, ...space }, asked)));
   stream.isInVain = stream.buffer.length === 0;
   const last = rows.at(-1);
   if (spilt !== -1) {
@@ -397,13 +443,18 @@ export function boundsOf({ from, to }: IdRange): Partial<RowRange> {
   };
 }
 
-function judge(row: TableRow, isPart: boolean, asked: Asked): OpenRow[] {
-  const judged = judgeRow(row, { ...asked, isPart });
+function judge(
+  row: TableRow,
+  form: SpaceRows & { readonly isPart: boolean },
+  asked: Asked,
+): OpenRow[] {
+  const judged = judgeRow(row, form);
+  const isOverOther = asked.old !== undefined || asked.other !== undefined;
   if (judged.kind === 'damaged') {
     asked.onDamaged?.(judged);
     // Nobody knows what it is, but it is newer than what it hides.
     const keys = decodeOpenId(row.rowKey);
-    if (asked.old === undefined || keys === undefined) return [];
+    if (!isOverOther || keys === undefined) return [];
     const { partitionKey, rowKey } = keys;
     const nothing = { entityId: row.rowKey, state: NOTHING, referenceId: undefined };
     return [{ partitionKey, rowKey, row: nothing, isHidden: true }];
@@ -412,6 +463,8 @@ function judge(row: TableRow, isPart: boolean, asked: Asked): OpenRow[] {
   if (keys === undefined) return [];
   const { partitionKey, rowKey } = keys;
   const found = { partitionKey, rowKey, row: judged.row, isHidden: false };
+  // Of the two rows of a table that moves neither says by itself what is shown.
+  if (asked.other !== undefined) return [found];
   if (isAlive(judged.row.state) && isWanted(found, asked)) return [found];
   return asked.old === undefined ? [] : [{ ...found, isHidden: true }];
 }
@@ -446,22 +499,26 @@ function timestampOf({ state }: StoredState): FieldValue | undefined {
   return { type: 'DateTime', value: publicTimestamp(newest) };
 }
 
-/** Returns what a store is asked. Of a table that hides an old one every row, for one that does not match hides too. */
+/**
+ * Returns what a store is asked. Of a table that hides an old one every row, for one that does not match hides too; of one that
+ * moves every row, and whole, for it is joined before it is judged.
+ */
 function toAsked(
   { where: asked, partition, select }: OpenQuery,
   rowsMax: number,
-  { old }: Pick<OpenRowsOptions, 'old'>,
+  { old, other }: Pick<OpenRowsOptions, 'old' | 'other'>,
 ): Omit<Asked, keyof OpenRowsOptions> {
   const where =
     asked === undefined && partition === undefined ? undefined : joined(asked, partition);
   const names = [...(asked === undefined ? [] : comparisonsOf(asked))]
     .map(({ name }) => name)
     .filter((name) => !KEYS.has(name));
-  const pushed = asked && old === undefined ? askablePart(asked, columnsOfComparison) : undefined;
+  const isAlone = old === undefined && other === undefined;
+  const pushed = asked && isAlone ? askablePart(asked, columnsOfComparison) : undefined;
   const pushedNames = new Set(
     [...(pushed === undefined ? [] : comparisonsOf(pushed))].map(({ name }) => name),
   );
-  const columns = select && columnsToRead([...select, ...names]);
+  const columns = select && other === undefined ? columnsToRead([...select, ...names]) : undefined;
   return {
     where,
     // Where the store cannot tell most rows are read in vain: as many at a time as it gives.
