@@ -1,9 +1,23 @@
 // The tables of clients, put together for one process: the catalogue, and the rows of the kinds that hold them all.
-import { AppError, catalogKind, type EntityKind, type Notices, TerminalError } from '@tandem/core';
 import {
+  AppError,
+  catalogKind,
+  type EntityKind,
+  type Notices,
+  type OpenKind,
+  type Replica,
+  type TableSpaces,
+  TerminalError,
+} from '@tandem/core';
+import {
+  createOtherSpace,
   createReplicatedTable,
+  createRowMemory,
   createStateTable,
   createTableCatalogue,
+  createTableReplica,
+  type OtherSpace,
+  type StateTable,
   type StateTableOptions,
   type TableCatalogue,
 } from '@tandem/storage';
@@ -13,7 +27,7 @@ import {
   createConsistency,
   openConsistency,
 } from './consistency/consistency.ts';
-import { createOpenTables, type OpenSpace, type OpenTables, SPACE_KINDS } from './open-tables.ts';
+import { createOpenTables, type OpenSpace, type OpenTables } from './open-tables.ts';
 import type { RegionKinds, RegionSetup } from './region-options.ts';
 
 export type StatesOptions = Omit<StateTableOptions, 'kind'>;
@@ -43,18 +57,59 @@ export function openClientTables(
     onDamaged: ({ partitionKey, rowKey, problem }) =>
       notices.note('row-foreign', `${catalogKind.name}/${partitionKey}/${rowKey}`, problem),
   });
-  const openSpace = (replicate: keyof typeof SPACE_KINDS): OpenSpace => {
-    const kind = SPACE_KINDS[replicate];
-    const rows = { kind, ...statesOf(kind) };
-    return {
-      rows: { ...rows, states: createStateTable(rows) },
-      consistency: createConsistency(openConsistency(kind, parts)),
-    };
-  };
-  const spaces = { all: openSpace('all'), none: openSpace('none') };
+  const spaceOf = createSpaces(parts);
   const { configuration } = opened;
   const sources = createSources({ ...setup, configuration, clock });
-  return { catalogue, openTables: createOpenTables({ ...parts, catalogue, spaces, sources }) };
+  return { catalogue, openTables: createOpenTables({ ...parts, catalogue, spaceOf, sources }) };
+}
+
+/** What the rows of one kind are read and written by in this process. */
+interface KindRows {
+  readonly rows: StatesOptions & { readonly kind: OpenKind; readonly states: StateTable };
+  /** Shares what the writer remembers. */
+  readonly replica: Replica;
+}
+
+/** Returns what opens the space that a table lies in, or the two that it moves between: each once, for all tables. */
+function createSpaces(
+  parts: ConsistencyParts & Pick<ClientParts, 'statesOf'>,
+): (spaces: TableSpaces) => OpenSpace | undefined {
+  const { tables, statesOf } = parts;
+  const opened = new Map<string, KindRows>();
+  const joined = new Map<string, OpenSpace>();
+  const rowsOf = (kind: OpenKind): KindRows => {
+    const known = opened.get(kind.name);
+    if (known !== undefined) return known;
+    const options = { kind, memory: createRowMemory(), ...statesOf(kind) };
+    const made = {
+      rows: { ...options, states: createStateTable(options) },
+      replica: createTableReplica(options),
+    };
+    opened.set(kind.name, made);
+    return made;
+  };
+  return ({ own, other }) => {
+    const kinds = [own, ...(other === undefined ? [] : [other])];
+    if (kinds.some(({ name }) => !tables.replicas.has(name))) return undefined;
+    const key = kinds.map(({ name }) => name).join();
+    const known = joined.get(key);
+    if (known !== undefined) return known;
+    const { rows, replica: into } = rowsOf(own);
+    const space = {
+      rows: { ...rows, other: other && openOther(rowsOf(other), into, parts) },
+      consistency: createConsistency(openConsistency(own, parts, other)),
+    };
+    joined.set(key, space);
+    return space;
+  };
+}
+
+function openOther(
+  { rows, replica }: KindRows,
+  into: Replica,
+  { tables: { conflicts } }: ConsistencyParts,
+): OtherSpace {
+  return createOtherSpace({ ...rows, replica, into, conflicts });
 }
 
 /** Throws `CONFIGURATION_INVALID` for a table that is there already, and otherwise than it is declared. */

@@ -57,7 +57,7 @@ import {
 } from './region-options.ts';
 import { readReadinessSettings } from './region-settings.ts';
 import { openRegionTable, type RegionTable } from './region-table.ts';
-import { bucketCountOf, createRegionTables, type RegionTables } from './region-tables.ts';
+import { bucketCountOf, createRegionTables, kindsIn, type RegionTables } from './region-tables.ts';
 import {
   createReplicatorProcess,
   type ReplicatorProcess,
@@ -247,9 +247,10 @@ interface Served {
   readonly notices: Notices;
 }
 
-async function serve(setup: RegionSetup, opened: PreparedRegion): Promise<Served> {
-  const { region, kinds, clock, randomness, quiet: logger, tracing } = setup;
+async function serve(given: RegionSetup, opened: PreparedRegion): Promise<Served> {
   const { settings } = opened;
+  const setup = { ...given, kinds: kindsIn(given.kinds, settings) };
+  const { region, kinds, clock, randomness, quiet: logger, tracing } = setup;
   const access = await openDataAccess({ ...setup, settings });
   const { store } = access;
   const publishers = access.publishers.map((one) => tracePublisher(one, tracing.tracer));

@@ -7,8 +7,8 @@ import {
   encodeOpenId,
   formatGeneration,
   isHeldIn,
+  isMoving,
   isReturnOf,
-  localRowsKind,
   type Notices,
   OLD_REGION,
   type OpenKey,
@@ -17,10 +17,11 @@ import {
   overlaidBy,
   readable,
   rowsIdOf,
-  rowsKind,
   rowsKindOf,
+  spacesOf,
   type TableGeneration,
   type TableSource,
+  type TableSpaces,
   TerminalError,
   TransientError,
   tableKeyOf,
@@ -81,36 +82,36 @@ export interface OpenTables {
   open(name: string): RegionOpenTable;
 }
 
-/** All rows of one open kind, of whichever table. */
+/** All rows of one open kind, of whichever table; joined with those of another one for the tables that move. */
 export interface OpenSpace {
   readonly rows: Omit<OpenTableOptions, 'tableId' | 'policy'>;
   readonly consistency: Consistency;
 }
 
-export interface OpenTablesOptions extends Omit<BoundParts, 'space' | 'places'> {
+export interface OpenTablesOptions extends Omit<BoundParts, 'space' | 'places' | 'turns'> {
   readonly catalogue: Pick<TableCatalogue, 'find' | 'findNow' | 'confirm'>;
-  /** By where the rows of a table go. */
-  readonly spaces: Readonly<Record<keyof typeof SPACE_KINDS, OpenSpace>>;
+  /** Opens what the rows of a table lie in; undefined where the region has no such space. */
+  readonly spaceOf: (spaces: TableSpaces) => OpenSpace | undefined;
 }
-
-/** By where the rows of a table go. */
-export const SPACE_KINDS = { all: rowsKind, none: localRowsKind };
 
 /** Bounds what waits in one process while tables are frozen. */
 const HELD_MAX = 500;
 
 export function createOpenTables(options: OpenTablesOptions): OpenTables {
-  const { catalogue, spaces } = options;
+  const { catalogue, spaceOf, clock } = options;
   const places = createPlaces({
     what: 'requests that wait for a table to be taken over',
     countMax: HELD_MAX,
     perCallerMax: HELD_MAX,
   });
+  const turns = createTurns(clock);
   const bind = (found: FoundTable | undefined): FoundRegionTable | undefined => {
     if (found === undefined) return undefined;
-    const { replicate } = found.table;
-    if (replicate === UNREADABLE) throw errorUnserved(found.table);
-    return bindTable(found, { ...options, places, space: spaces[replicate] });
+    const { table } = found;
+    if (table.replicate === UNREADABLE) throw errorUnserved(table);
+    const space = spaceOf(spacesOf(table));
+    if (space === undefined) throw errorWithoutSpace(table);
+    return bindTable(found, { ...options, places, turns, space });
   };
   const find = async (name: string): Promise<FoundRegionTable | undefined> =>
     bind(await catalogue.find(name));
@@ -145,6 +146,7 @@ interface BoundParts {
   readonly sources: Sources;
   readonly notices: Pick<Notices, 'note'>;
   readonly places: Places;
+  readonly turns: Turns;
   readonly clock: Clock;
   /** Once it is aborted nobody waits any longer. */
   readonly stopping: AbortSignal;
@@ -169,12 +171,28 @@ function errorUnserved({ name, source }: TableGeneration): TransientError {
   );
 }
 
+/** Refuses to answer for a table that moves to where this region has nothing yet. */
+function errorWithoutSpace({ name }: TableGeneration): TransientError {
+  return new TransientError(
+    'TABLE_UNAVAILABLE',
+    `Table ${name} lies, or moves to, where this region has no rows. Set Rows2.BucketCount here as in the other regions.`,
+    { retryAfterMs: RETRY_AFTER_MS, details: { table: name } },
+  );
+}
+
 /** Says of a write that was done whose table is not as it was found: deleted, or on its way out. */
 async function errorUnconfirmed(
-  { key, name, generation }: TableGeneration,
+  { key, name, generation, move }: TableGeneration,
   catalogue: BoundParts['catalogue'],
 ): Promise<TerminalError | TransientError> {
   const now = (await catalogue.findNow(key))?.table;
+  if (isMoving(now?.move) && now.generation === generation && now.move.state !== move?.state) {
+    return new TransientError(
+      'TABLE_OUTCOME_UNKNOWN',
+      `Table ${name} moved on to another space during a write, which may be done. Try again.`,
+      { retryAfterMs: RETRY_AFTER_MS, details: { table: name } },
+    );
+  }
   const source = readable(now?.source);
   const isLeft = source !== undefined && source.state !== 'done';
   // Of the same generation the return was taken back since, and the write is there to stay.
@@ -190,11 +208,11 @@ async function errorUnconfirmed(
 function bindTable(found: FoundTable, parts: BoundParts): FoundRegionTable {
   const { table } = found;
   const { source } = table;
-  if (source === undefined) return bindRows(found, parts, undefined);
+  if (source === undefined) return bindOurs(found, parts);
   if (source === UNREADABLE) throw errorUnserved(table);
   switch (source.state) {
     case 'done':
-      return bindRows(found, parts, undefined);
+      return bindOurs(found, parts);
     case 'overlay':
     case 'copied':
       return bindRows(found, parts, openOld(table, source, parts));
@@ -246,6 +264,55 @@ function openOld(
     onRefused: ({ partitionKey, rowKey, why }) =>
       notices.note('row-foreign', `${source.table}/${partitionKey}/${rowKey}`, why),
   });
+}
+
+/** When this process first saw each table that turns to another space. */
+interface Turns {
+  /** Tells how long no process of the region may write to the new space yet; 0 once all of them have looked again. */
+  leftMs(found: FoundTable): number;
+}
+
+function createTurns(clock: Clock): Turns {
+  const seen = new Map<string, { readonly sinceMs: number; readonly seenMs: number }>();
+  return {
+    leftMs({ table: { key, generation, move } }) {
+      if (move?.state !== 'turning') return 0;
+      const name = `${key}~${generation}`;
+      const nowMs = clock.nowMs();
+      const known = seen.get(name);
+      // A clock that was set back begins anew, so that it holds for no longer than that.
+      if (known?.sinceMs !== move.sinceMs || nowMs < known.seenMs) {
+        seen.set(name, { sinceMs: move.sinceMs, seenMs: nowMs });
+        return HOLD_MS;
+      }
+      return Math.max(known.seenMs + HOLD_MS - nowMs, 0);
+    },
+  };
+}
+
+/**
+ * Binds a table whose rows are all here. Where it turns to its new space, writes wait until every process of the region has: whoever
+ * looked before may write to the old one for as long as he trusts that, and of two in either space neither would see the other.
+ */
+function bindOurs(found: FoundTable, parts: BoundParts): FoundRegionTable {
+  const bound = bindRows(found, parts, undefined);
+  const { turns, places, clock, stopping } = parts;
+  if (turns.leftMs(found) === 0) return bound;
+  const write = async <O>(work: Write<O>): Promise<O> => {
+    if (turns.leftMs(found) > 0) {
+      const leave = places.take(found.table.key);
+      try {
+        while (turns.leftMs(found) > 0 && !stopping.aborted) {
+          await clock.sleep(Math.min(turns.leftMs(found), LOOK_EVERY_MS), stopping);
+        }
+      } finally {
+        leave();
+      }
+    }
+    if (stopping.aborted) throw errorUnserved(found.table);
+    return work(bound.rows);
+  };
+  return { ...bound, rows: { ...bound.rows, ...writesBy(write) } };
 }
 
 /** Binds a table whose rows are here, over an old one where there is one. */

@@ -21,7 +21,7 @@ import {
   tandemSettings,
 } from '@tandem/storage';
 import { type RegionSettings, readRegionSettings } from './region-settings.ts';
-import { bucketCountOf, createTables } from './region-tables.ts';
+import { bucketCountOf, createTables, kindsIn } from './region-tables.ts';
 
 export interface PrepareRegionOptions {
   readonly region: string;
@@ -48,7 +48,7 @@ export interface PreparedRegion {
  * another number of buckets than is asked for, and the store's errors.
  */
 export async function prepareRegion(options: PrepareRegionOptions): Promise<PreparedRegion> {
-  const { region, store, kinds, clock, environment, refreshMs, onRefreshFailed } = options;
+  const { region, store, clock, environment, refreshMs, onRefreshFailed } = options;
   const configuration = createConfiguration({
     store,
     definitions: tandemSettings,
@@ -59,6 +59,7 @@ export async function prepareRegion(options: PrepareRegionOptions): Promise<Prep
   });
   await configuration.load();
   let settings = readRegionSettings(configuration, region);
+  const kinds = kindsIn(options.kinds, settings);
   if (settings.dataAccess !== 'memory') {
     await holdLostTables({ store, kinds, clock });
     await createTables({ store, kinds });

@@ -22,6 +22,8 @@ export interface RegionSettings {
   readonly bucketCount: number;
   /** Holds for the rows of the tables of clients. */
   readonly rowsBucketCount: number;
+  /** Holds for the rows of those that were moved; undefined where the region has no space for such. */
+  readonly otherRowsBucketCount?: number | undefined;
   /** For the rows that a process remembers, of each entity kind. */
   readonly rowMemoryBytesMax: number;
   /** The queue of this region, and of each peer that names no other. */
@@ -51,6 +53,7 @@ export function readRegionSettings(
     dataAccess: configuration.get('Customer.DataAccess'),
     bucketCount: configuration.get('Tables.BucketCount'),
     rowsBucketCount: configuration.get('Rows.BucketCount'),
+    otherRowsBucketCount: configuration.get('Rows2.BucketCount'),
     rowMemoryBytesMax: configuration.get('Rows.MemoryMib') * MIB,
     queue: configuration.get('Customer.Queue'),
     peers,

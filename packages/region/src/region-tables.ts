@@ -8,6 +8,7 @@ import {
   type EntityKind,
   localRowsKind,
   type Outbox,
+  otherRowsKind,
   type RegionHold,
   type Replica,
   type ReplicationStatus,
@@ -50,6 +51,8 @@ export interface RegionTablesOptions {
   readonly bucketCount: number;
   /** Holds for the rows of the tables of clients; it is `ROWS_BUCKET_COUNT_DEFAULT` by default. */
   readonly rowsBucketCount?: number;
+  /** Holds for the rows of those that were moved; without it the region has no space for such: see `kindsIn`. */
+  readonly otherRowsBucketCount?: number | undefined;
   /** They are told of the conflicts that are found here; none by default. */
   readonly peers?: readonly { readonly region: string }[];
   /**
@@ -62,12 +65,21 @@ export interface RegionTablesOptions {
 }
 
 /** What every region carries besides the kinds of an owner: the tables of clients, and their catalogue. */
-const OWN_KINDS: readonly EntityKind[] = [catalogKind, rowsKind, localRowsKind];
+const OWN_KINDS: readonly EntityKind[] = [catalogKind, rowsKind, localRowsKind, otherRowsKind];
 
 /** Returns the kinds of an owner, and those that every region has; which of these are named already counts once. */
 export function withOwnKinds(kinds: readonly EntityKind[]): readonly EntityKind[] {
   const named = new Set(kinds.map(({ name }) => name));
   return [...kinds, ...OWN_KINDS.filter(({ name }) => !named.has(name))];
+}
+
+/** Returns those kinds that a region of these settings has: no second space where nobody says how many buckets that has. */
+export function kindsIn(
+  kinds: readonly EntityKind[],
+  { otherRowsBucketCount }: Pick<RegionTablesOptions, 'otherRowsBucketCount'>,
+): readonly EntityKind[] {
+  if (otherRowsBucketCount !== undefined) return kinds;
+  return kinds.filter(({ name }) => name !== otherRowsKind.name);
 }
 
 /** Tells whether every region carries the kind, whoever owns it. */
@@ -81,9 +93,11 @@ export function bucketCountOf(
   {
     bucketCount,
     rowsBucketCount = ROWS_BUCKET_COUNT_DEFAULT,
-  }: Pick<RegionTablesOptions, 'bucketCount' | 'rowsBucketCount'>,
+    otherRowsBucketCount = ROWS_BUCKET_COUNT_DEFAULT,
+  }: Pick<RegionTablesOptions, 'bucketCount' | 'rowsBucketCount' | 'otherRowsBucketCount'>,
 ): number {
   if (entityKind === catalogKind.name) return CATALOG_BUCKET_COUNT;
+  if (entityKind === otherRowsKind.name) return otherRowsBucketCount;
   const isRows = entityKind === rowsKind.name || entityKind === localRowsKind.name;
   return isRows ? rowsBucketCount : bucketCount;
 }

@@ -217,6 +217,11 @@ export {
   type StateTableOptions,
 } from './write-path/create-replicated-table.ts';
 export {
+  createOtherSpace,
+  type OtherSpace,
+  type OtherSpaceOptions,
+} from './write-path/join-spaces.ts';
+export {
   CLOCKS_MS_MAX,
   MIRROR_LEASE,
   MIRROR_WRITE_MS,

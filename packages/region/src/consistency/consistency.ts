@@ -4,6 +4,7 @@ import {
   type Clock,
   type EntityKind,
   entityBucketOf,
+  mergeVectors,
   peersOfKind,
   type TableStore,
   type VersionVector,
@@ -84,15 +85,22 @@ export interface ConsistencyParts {
   readonly stopping: AbortSignal;
 }
 
-/** Opens what is asked of the rows of one kind, of a gate and of receipts of their own. */
-export function openConsistency(kind: EntityKind, parts: ConsistencyParts): ConsistencyOptions {
+/**
+ * Opens what is asked of the rows of one kind, of a gate and of receipts of their own; of a table that moves between two, of the
+ * join of its rows in both.
+ */
+export function openConsistency(
+  kind: EntityKind,
+  parts: ConsistencyParts,
+  other?: EntityKind,
+): ConsistencyOptions {
   const { region, store, tables, opened, acknowledgements, clock, stopping } = parts;
   const peers = peersOfKind(kind.name, parts.peers);
   const { configuration, settings } = opened;
   const { driftMsMax } = settings;
-  const bucketCount = bucketCountOf(kind.name, settings);
+  const kinds = other === undefined ? [kind] : [kind, other];
   const { archive, status } = tables;
-  const readVersion = readVersionOf(kind, tables);
+  const readVersion = readVersionOf(kinds, tables);
   const regions = [region, ...peers];
   const gate = createVersionGate({
     readVersion,
@@ -107,11 +115,14 @@ export function openConsistency(kind: EntityKind, parts: ConsistencyParts): Cons
     status,
     gate,
     readVersion,
-    isCommitted: (entityId, stamp) => {
-      const bucket = entityBucketOf(kind, entityId, bucketCount);
+    async isCommitted(entityId, stamp) {
       const get: TableStore['get'] = (...key) => store.get(...key);
-      const place = { entityKind: kind.name, bucket, stamp };
-      return isCommitted(place, { get, archive, kind });
+      for (const one of kinds) {
+        const bucket = entityBucketOf(one, entityId, bucketCountOf(one.name, settings));
+        const place = { entityKind: one.name, bucket, stamp };
+        if (await isCommitted(place, { get, archive, kind: one })) return true;
+      }
+      return false;
     },
     whyForged: (receipt) => whyForged(receipt, { nowMs: clock.nowMs(), driftMsMax }),
     clock,
@@ -122,11 +133,20 @@ export function openConsistency(kind: EntityKind, parts: ConsistencyParts): Cons
   return { region, readVersion, gate, acknowledgements, receipts, clock };
 }
 
-function readVersionOf(kind: EntityKind, { replicas }: RegionTables): ReadVersion {
-  const replica = replicas.get(kind.name);
-  assert(replica !== undefined, `the region has the table ${kind.name}`);
+function readVersionOf(kinds: readonly EntityKind[], { replicas }: RegionTables): ReadVersion {
+  const own = kinds.map(({ name }) => {
+    const replica = replicas.get(name);
+    assert(replica !== undefined, `the region has the table ${name}`);
+    return replica;
+  });
   return async (entityId) => {
-    const rows = await replica.read(replica.bucketOf(entityId), [entityId]);
-    return rows.get(entityId)?.state.vector;
+    const found = await Promise.all(
+      own.map(async (replica) => {
+        const rows = await replica.read(replica.bucketOf(entityId), [entityId]);
+        return rows.get(entityId)?.state.vector;
+      }),
+    );
+    const known = found.filter((version) => version !== undefined);
+    return known.length === 0 ? undefined : known.reduce(mergeVectors);
   };
 }

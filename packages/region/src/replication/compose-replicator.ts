@@ -15,6 +15,7 @@ import {
   finishAtOnce,
   isReplicated,
   type Lease,
+  otherRowsKind,
   type PeerLink,
   type Randomness,
   type Relay,
@@ -266,7 +267,7 @@ function createRegionApplier(options: RegionApplierOptions): Applier {
     tombstoneAgeMs,
     tombstones: new Map(
       [...replicas.keys()]
-        .filter((entityKind) => entityKind === rowsKind.name)
+        .filter((entityKind) => entityKind === rowsKind.name || entityKind === otherRowsKind.name)
         .map((entityKind) => [
           entityKind,
           createTombstoneHorizons({ store: options.store, entityKind }),

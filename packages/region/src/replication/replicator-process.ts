@@ -13,7 +13,7 @@ import type { Telemetry } from '@tandem/telemetry';
 import type { Bus, OpenSource } from '../connections.ts';
 import { type PreparedRegion, prepareRegion, retryOpening } from '../prepare-region.ts';
 import { createQuietLogger } from '../quiet-logger.ts';
-import { withOwnKinds } from '../region-tables.ts';
+import { kindsIn, withOwnKinds } from '../region-tables.ts';
 import type { ActivityCounts } from './activity.ts';
 import { composeReplicator, type ReplicatorParts } from './compose-replicator.ts';
 import { type RunningDuties, runDuties } from './duties/run-duties.ts';
@@ -118,7 +118,8 @@ async function begin(state: ProcessState, options: ReplicatorOptions): Promise<S
   try {
     const opened = await retryOpening(() => open(options), context);
     if (opened === undefined) return { kind: 'stopped' };
-    const composition = composeReplicator({ ...options, opened, links: options.links?.() });
+    const kinds = kindsIn(options.kinds, opened.settings);
+    const composition = composeReplicator({ ...options, kinds, opened, links: options.links?.() });
     if (composition === undefined) return { kind: 'nothing-to-do' };
     state.composition = composition;
     state.running = runDuties({ duties: composition.duties, ...context });

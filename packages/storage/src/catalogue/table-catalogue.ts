@@ -42,6 +42,7 @@ import {
   type SourceEvent,
   type StoredRecord,
   sourceAfterReturn,
+  spacesOf,
   type TableGeneration,
   type TableMirror,
   type TableMove,
@@ -84,7 +85,7 @@ export interface TableCatalogue {
   /** Returns the same as the region's table has it at this moment, whatever is remembered. */
   findNow(name: string): Promise<FoundTable | undefined>;
   /**
-   * Tells whether it is still the current table, and none whose writes `region`, this one, holds on its way out. To be asked after a
+   * Tells whether it is still the current table, written to where it was found to be, and none whose writes `region`, this one, holds on its way out. To be asked after a
    * write was committed and before it is acknowledged: when a deletion is answered, nothing is acknowledged into what was deleted.
    */
   confirm(found: FoundTable, region: string): Promise<boolean>;
@@ -295,14 +296,14 @@ class Records {
     return current && { table: current, trustedUntilMs };
   }
 
-  async confirm(
-    { table: { key, generation, source }, trustedUntilMs }: FoundTable,
-    region: string,
-  ): Promise<boolean> {
+  async confirm({ table, trustedUntilMs }: FoundTable, region: string): Promise<boolean> {
+    const { key, generation, source } = table;
     // Of one on its way out nothing is trusted: a clock that is set back would make it last longer than its writes are held.
     if (!isLeaving(source) && this.#isTrusted(trustedUntilMs)) return true;
     const current = await this.findNow(key);
     if (current?.table.generation !== generation) return false;
+    // Other processes may write to the new space by now, and see nothing of what comes late to the old one.
+    if (spacesOf(current.table).own !== spacesOf(table).own) return false;
     // Nobody waits any more for what a table on its way out is written.
     return !isHeldIn(region, current.table.source);
   }

@@ -175,6 +175,13 @@ export const tandemSettings = {
     max: BUCKET_COUNT_MAX,
     default: ROWS_BUCKET_COUNT_DEFAULT,
   }),
+  'Rows2.BucketCount': integer({
+    description:
+      'Partitions of the second table of rows, to which tables of clients can be moved (tandem tables move): one that has ' +
+      'outgrown those of the first. The region has none without. Recorded at the first start with it, then fixed.',
+    min: 1,
+    max: BUCKET_COUNT_MAX,
+  }),
   'Tables.DeletedKeepMs': durationMs({
     takesEffect: 'now',
     description:

@@ -176,7 +176,7 @@ function serve(
       clock,
       keepMs: () => HELD_MS,
     }),
-    spaces: { all: space, none: space },
+    spaceOf: () => space,
     region,
     peers,
     sources: createSources({
@@ -194,7 +194,7 @@ function serve(
 const notAsked = (): never => {
   throw new Error('No client of the simulation asks how far a write of a table is.');
 };
-const NOT_ASKED: RegionOpenTablesOptions['spaces']['all']['consistency'] = {
+const NOT_ASKED: NonNullable<ReturnType<RegionOpenTablesOptions['spaceOf']>>['consistency'] = {
   reach: notAsked,
   acknowledgementOf: notAsked,
   receiptFor: notAsked,
