@@ -347,6 +347,7 @@ export {
   type UnreadyReason,
 } from './readiness/decide-readiness.ts';
 // What operators run: fill, verify, repair, replay, erase.
+export { type BringOverOptions, type BroughtOver, bringOver } from './recovery/bring-over.ts';
 export { type Difference, isSameState } from './recovery/difference.ts';
 export {
   countOutboxRows,
