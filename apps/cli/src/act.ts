@@ -21,6 +21,7 @@ import {
   findKind,
   takesClientTables,
 } from './regions/choose-kind.ts';
+import { requireAtRest } from './regions/open-writer.ts';
 import { escapeLines, indentRest, toJsonLine } from './report/escape-text.ts';
 import { type CommonOptions, createSession, type Session } from './session.ts';
 
@@ -184,6 +185,7 @@ async function findClientTable(
       `A newer build wrote how table ${found.name} is kept, and where its rows are. Use its command.`,
     );
   }
+  requireAtRest(found);
   return {
     kind: rowsKindOf(found),
     table: {

@@ -16,6 +16,7 @@ import { addHistory } from './commands/history.ts';
 import { addMeasure } from './commands/measure.ts';
 import { addMessages } from './commands/messages.ts';
 import { addMirror } from './commands/mirror-tables.ts';
+import { addMove } from './commands/move-tables.ts';
 import { addRebuildRegion } from './commands/rebuild-region.ts';
 import { addRepair } from './commands/repair.ts';
 import { addReplay } from './commands/replay.ts';
@@ -47,6 +48,7 @@ const COMMANDS: readonly ((cli: Cli) => void)[] = [
     addTakeOver(cli, tables);
     addMirror(cli, tables);
     addReturn(cli, tables);
+    addMove(cli, tables);
     addTransfer(cli, tables);
   },
   addConfig,

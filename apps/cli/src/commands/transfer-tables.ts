@@ -21,7 +21,7 @@ import { type Command, Option } from 'commander';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT, NotFoundError, UsageError } from '../exit-codes.ts';
 import { wholeNumber } from '../option-values.ts';
-import { openClientWriter } from '../regions/open-writer.ts';
+import { openClientWriter, requireAtRest } from '../regions/open-writer.ts';
 import type { CliRegion } from '../regions/region.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable } from '../report/text-table.ts';
@@ -153,6 +153,7 @@ async function openOurs(session: Session, regionName: string, name: string): Pro
         `status ${table.name}.`,
     );
   }
+  requireAtRest(table);
   const kind = rowsKindOf(table);
   const region = await session.of(kind).openOne(regionName);
   return { region, kind, table, tableId: rowsIdOf(table) };

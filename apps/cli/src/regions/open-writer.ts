@@ -2,6 +2,7 @@ import {
   catalogKind,
   createHybridClock,
   type EntityKind,
+  isMoving,
   isReplicated,
   type MergePolicy,
   type TableGeneration,
@@ -117,6 +118,14 @@ export async function findTable(
   const table = (await catalogue.findNow(name))?.table;
   if (table === undefined) throw new NotFoundError(`${region} has no table ${name}.`);
   return { catalogue, table };
+}
+
+/** Throws `UsageError` for a table whose rows lie in two spaces: who looks at one of them does not see what it is. */
+export function requireAtRest({ name, move }: Pick<TableGeneration, 'name' | 'move'>): void {
+  if (!isMoving(move)) return;
+  throw new UsageError(
+    `Table ${name} moves to another space, and is ${move.state}: until it is settled its rows lie in two. Finish it with tandem tables move.`,
+  );
 }
 
 async function readOptions(

@@ -1,7 +1,7 @@
 /**
  * How a table of clients moves to another space, which has another number of buckets, as the catalogue keeps it: docs/adr/0044.
  *
- *     begin ──► joining ──turn──► turning ──turned──► moved ──settle──► settled ──begin──► joining, the other way
+ *     begin ──► joining ──turn──► turning ──turned──► moved ──settle──► settled
  *                  │
  *                  └──cancel──► as it was
  *
@@ -28,18 +28,14 @@ import { isRegionName } from '../time/stamp.ts';
 import type { ReadMirror } from './table-mirror.ts';
 import { decodeSource, encodeSource, type ReadSource, UNREADABLE } from './table-source.ts';
 
-/** The spaces that rows of replicated tables can lie in, by the names of their kinds. */
-const SPACES = { Rows: rowsKind, Rows2: otherRowsKind } as const;
-type SpaceName = keyof typeof SPACES;
-
 const MOVE_STATES = ['joining', 'turning', 'moved', 'settled'] as const;
 export type MoveState = (typeof MOVE_STATES)[number];
 
 const MoveSchema = Type.Object(
   {
     state: Type.Enum([...MOVE_STATES]),
-    from: Type.Enum(['Rows', 'Rows2']),
-    to: Type.Enum(['Rows', 'Rows2']),
+    from: Type.Literal('Rows'),
+    to: Type.Literal('Rows2'),
     /** The region whose record is changed: of two that change it at once one would lose. */
     home: Type.String({ maxLength: 31 }),
     /** When the state was reached, on the clock of who changed it: by it a step is known to be of this move. */
@@ -88,9 +84,8 @@ export function decodeOrigin(text: string | null): Origin {
   if (wrapped === undefined) return { source: decodeSource(text), move: undefined };
   const source = wrapped.source === undefined ? undefined : decodeSource(wrapped.source);
   const { move } = wrapped;
-  const isPlausible = isRegionName(move.home) && move.from !== move.to;
   // Whoever cannot read where a table is must not take it for one at rest.
-  if (source === UNREADABLE || !isPlausible) return UNREADABLE_ORIGIN;
+  if (source === UNREADABLE || !isRegionName(move.home)) return UNREADABLE_ORIGIN;
   return { source, move };
 }
 
@@ -141,11 +136,10 @@ export function decideMove(table: Movable, step: MoveStep, nowMs: number): Table
     case 'cancel':
       if (move === undefined || move.state === 'settled') return move;
       if (move.state !== 'joining') {
-        throw refusal(table, `it is ${move.state}: rows of it are in the new space. Move it back.`);
+        throw refusal(table, `it is ${move.state}: rows of it are in the new space.`);
       }
       checkSince(table, move, step.sinceMs);
-      // It rests where it was before: what it came from there means nothing any more.
-      return move.from === 'Rows' ? undefined : { ...move, ...turnedRound(move), state: 'settled' };
+      return undefined;
     case 'turn':
     case 'turned':
     case 'settle': {
@@ -160,10 +154,6 @@ export function decideMove(table: Movable, step: MoveStep, nowMs: number): Table
     default:
       return assertNever(step);
   }
-}
-
-function turnedRound({ from, to }: TableMove): Pick<TableMove, 'from' | 'to'> {
-  return { from: to, to: from };
 }
 
 function checkSince(table: Movable, move: TableMove, sinceMs: number): void {
@@ -183,13 +173,8 @@ function beginMove(table: Movable, home: string, nowMs: number): TableMove {
     throw refusal(table, `it is ${source.state}, and its rows are not all here.`);
   }
   if (mirror !== undefined) throw refusal(table, 'it is mirrored. End that first.');
-  const from = spaceAtRest(move);
-  const to = from === 'Rows' ? 'Rows2' : 'Rows';
-  return { state: 'joining', from, to, home, sinceMs: Math.trunc(nowMs) };
-}
-
-function spaceAtRest(move: TableMove | undefined): SpaceName {
-  return move?.to ?? 'Rows';
+  if (move !== undefined) throw refusal(table, `it lies in ${move.to} already.`);
+  return { state: 'joining', from: 'Rows', to: 'Rows2', home, sinceMs: Math.trunc(nowMs) };
 }
 
 function refusal({ name }: Movable, why: string): TerminalError {
@@ -216,7 +201,7 @@ export interface TableSpaces {
 /** Returns the kinds that hold the rows of a table. */
 export function spacesOf({ replicate, move }: Placed): TableSpaces {
   if (replicate === 'none') return { own: localRowsKind, other: undefined };
-  if (!isMoving(move)) return { own: SPACES[spaceAtRest(move)], other: undefined };
-  const [from, to] = [SPACES[move.from], SPACES[move.to]];
+  const [from, to] = [rowsKind, otherRowsKind];
+  if (!isMoving(move)) return { own: move === undefined ? from : to, other: undefined };
   return move.state === 'joining' ? { own: from, other: to } : { own: to, other: from };
 }
