@@ -129,8 +129,8 @@ describe('a table is moved to more buckets', () => {
   test('while both regions write to it, and nothing that was acknowledged is missing or comes back', async () => {
     const { clock, orders, move, drive, stores } = await setUp();
     expect(await drive(move())).toMatchObject({ code: EXIT.ok, json: { applied: false } });
-    let isOver = false;
-    const told = move(...CONFIRMED).finally(() => (isOver = true));
+    const over = new AbortController();
+    const told = move(...CONFIRMED).finally(() => over.abort());
     const last = new Map<string, string>();
     const removed = new Set<string>(['0']);
     const failures: unknown[] = [];
@@ -153,7 +153,7 @@ describe('a table is moved to more buckets', () => {
       }
     };
     const writing = NAMES.map(async (name) => {
-      for (let nth = 0; !isOver; nth += 1) {
+      for (let nth = 0; !over.signal.aborted; nth += 1) {
         await write(name, nth);
         await clock.sleep(150);
       }

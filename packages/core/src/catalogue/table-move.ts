@@ -25,7 +25,6 @@ import {
 } from '../entity-kind/entity-kind.ts';
 import { assert, assertNever, TerminalError } from '../errors.ts';
 import { isRegionName } from '../time/stamp.ts';
-import type { ReadMirror } from './table-mirror.ts';
 import { decodeSource, encodeSource, type ReadSource, UNREADABLE } from './table-source.ts';
 
 const MOVE_STATES = ['joining', 'turning', 'moved', 'settled'] as const;
@@ -114,7 +113,8 @@ interface Placed {
 interface Movable extends Placed {
   readonly name: string;
   readonly source: ReadSource | undefined;
-  readonly mirror: ReadMirror | undefined;
+  /** The plain table that is kept equal to it; undefined where there is none. */
+  readonly mirror: object | string | undefined;
 }
 
 /** The state that a step is taken in, and the one that it leads to. */
