@@ -1,4 +1,4 @@
-import type { FieldValues, TableStore } from '@tandem/core';
+import type { FieldValues, TableRow, TableStore } from '@tandem/core';
 import {
   createMemoryBus,
   createMemoryTableStore,
@@ -90,9 +90,9 @@ async function setUp(
     regions: NAMES.map((name) => ({ name, storage: name, serviceBus: `${name}.example` })),
   });
   let runs = 1;
-  const begin = (...args: readonly string[]) => {
+  const run = (...args: readonly string[]) => {
     const said = { out: '', err: '' };
-    const running = runProgram(['--json', 'tables', ...args], {
+    const running = runProgram(['--json', ...args], {
       out: (line) => void (said.out += line),
       err: (line) => void (said.err += line),
       isTerminal: false,
@@ -101,7 +101,8 @@ async function setUp(
       openStore: (connection) => stores[connection as Name],
       inspectQueue: async () => [],
       readReadiness: async () => undefined,
-      openQueue: () => ({}) as never,
+      // The queue of a region is named by the connection of its namespace.
+      openQueue: ({ connection, queue }) => bus.viewerFor(`${connection}/${queue}`),
       clock,
       randomness: createSeededRandomness((runs += 1)),
       signal: new AbortController().signal,
@@ -111,6 +112,7 @@ async function setUp(
       return { code, json: JSON.parse(last) as Record<string, unknown>, ...said };
     });
   };
+  const begin = (...args: readonly string[]) => run('tables', ...args);
   const move = (...args: readonly string[]) => begin('move', 'Orders', '--region', 'east', ...args);
   const orders = { east: east.openTable('Orders'), west: west.openTable('Orders') };
   await drive(east.catalogue.create('Orders'));
@@ -118,9 +120,18 @@ async function setUp(
     await drive(orders.east.put(keyOf(index), text('v')));
   }
   await drive(orders.east.remove(keyOf(0)));
-  await drive(orders.west.put(QUIET, text('quiet')));
+  await drive(orders.west.put(QUIET, text('never told')));
   await clock.advance(10_000);
-  return { clock, stores, east, west, orders, begin, move, drive, slow };
+  return { clock, stores, east, west, orders, run, begin, move, drive, slow };
+}
+
+/** Returns what stands in the columns of a row, whatever it is packed in as text. */
+function textOf({ properties }: TableRow): string {
+  return [...properties.values()].map(({ value }) => plainText(value)).join('\n');
+}
+
+function plainText(value: unknown): string {
+  return value instanceof Uint8Array ? Buffer.from(value).toString() : String(value);
 }
 
 const CONFIRMED = ['--apply', '--confirm', 'east'] as const;
@@ -175,7 +186,7 @@ describe('a table is moved to more buckets', () => {
       );
       for (const [rowKey, value] of last) expect(shown.get(rowKey), rowKey).toBe(value);
       for (const rowKey of removed) expect(shown.has(rowKey), rowKey).toBe(false);
-      expect(shown.get('quiet')).toBe('quiet');
+      expect(shown.get('quiet')).toBe('never told');
       expect(shown.size).toBe(ROWS + 1 - removed.size);
     }
     const partitions = { from: '00', before: '09' };
@@ -205,6 +216,27 @@ describe('a table is moved to more buckets', () => {
     expect(done).toMatchObject({ code: EXIT.ok, json: { move: { state: 'settled' } } });
     await clock.advance(60_000);
     expect((await drive(orders.east.get(keyOf(4))))?.values).toEqual(text('late'));
+  }, 60_000);
+
+  test('and forgotten in both spaces then: nothing of a row is left where it lay before', async () => {
+    const { move, drive, run, stores, clock } = await setUp();
+    expect((await drive(move(...CONFIRMED))).code).toBe(EXIT.ok);
+    await clock.advance(5_000);
+    const one = [
+      'forget',
+      '--table',
+      'Orders',
+      '--partition',
+      QUIET.partitionKey,
+      '--row',
+      QUIET.rowKey,
+    ];
+    expect(await drive(run(...one, '--apply'))).toMatchObject({ code: EXIT.ok, json: { left: 0 } });
+    const partitions = { from: '!', before: '~~' };
+    for (const table of ['Rows', 'Rows2', 'Archive']) {
+      const { rows } = await stores.west.query({ table, partitions, limit: 1_000 });
+      expect(rows.filter((row) => textOf(row).includes('never told'))).toEqual([]);
+    }
   }, 60_000);
 
   test('is left where it is, as long as it is joining', async () => {
