@@ -64,6 +64,7 @@ export {
   hidingTableIds,
   keepSettingsOf,
   keepsOf,
+  leftTableIds,
   rowsIdOf,
   rowsKindOf,
   type TableKeep,

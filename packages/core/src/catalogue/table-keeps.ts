@@ -79,3 +79,28 @@ export function hidingTableIds(catalogue: Catalogue, nowMs: number): ReadonlySet
   }
   return ids;
 }
+
+/**
+ * Returns the ids of the tables that lay in a kind before they moved, whose rows there nobody reads any more: of the generations
+ * that show the rows the last one counts.
+ */
+export function leftTableIds(
+  catalogue: Catalogue,
+  entityKind: string,
+  nowMs: number,
+): ReadonlySet<string> {
+  const ids = new Set<string>();
+  for (const [key, generations] of catalogue) {
+    for (const { createdMs, move, rowsOf } of generations) {
+      if (createdMs === undefined) continue;
+      const id = openTableId(key, formatGeneration(rowsOf));
+      const isLeft =
+        move?.state === 'settled' &&
+        move.from === entityKind &&
+        nowMs - move.sinceMs > DONE_NOTICE_MS;
+      if (isLeft) ids.add(id);
+      else ids.delete(id);
+    }
+  }
+  return ids;
+}

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { TerminalError } from '../errors.ts';
 import type { CatalogRecord } from './catalog-kind.ts';
 import { readCatalogue, type TableGeneration, toCreation } from './decide-catalogue.ts';
-import { hidingTableIds, keepsOf, rowsIdOf } from './table-keeps.ts';
+import { hidingTableIds, keepsOf, leftTableIds, rowsIdOf } from './table-keeps.ts';
 import { decideMirror } from './table-mirror.ts';
 import {
   decideMove,
@@ -196,6 +196,33 @@ describe('what else follows for a table that moves', () => {
     }
     const settled = { ...MOVE, state: 'settled' as const, sinceMs: 1_000 };
     expect([hidingAt(settled, 61_000), hidingAt(settled, 61_001)]).toEqual([1, 0]);
+  });
+
+  test('its rows go from the old space alone, once it is settled and every process has heard of that', () => {
+    const leftIn = (kind: string, move: TableMove | undefined, nowMs: number): number =>
+      leftTableIds(new Map([['orders', [tableOf({ move })]]]), kind, nowMs).size;
+    const settled = { ...MOVE, state: 'settled' as const, sinceMs: 1_000 };
+    expect(leftIn('Rows', undefined, 1e9)).toBe(0);
+    for (const state of ['joining', 'turning', 'moved'] as const) {
+      expect(leftIn('Rows', { ...MOVE, state }, 1e9), state).toBe(0);
+    }
+    expect([leftIn('Rows', settled, 61_000), leftIn('Rows', settled, 61_001)]).toEqual([0, 1]);
+    expect(leftIn('Rows2', settled, 1e9)).toBe(0);
+    // Restored while it moved it shows the same rows, and the last generation says where they are.
+    const restored = { ...tableOf({ move: settled }), generation: 1, rowsOf: 0 };
+    const ended = { ...tableOf({ move: MOVE }), deletedMs: 5 };
+    const both = new Map([['orders', [ended, restored]]]);
+    expect(leftTableIds(both, 'Rows', 1e9).size).toBe(1);
+    const again = new Map([
+      [
+        'orders',
+        [
+          { ...restored, generation: 0 },
+          { ...ended, generation: 1 },
+        ],
+      ],
+    ]);
+    expect(leftTableIds(again, 'Rows', 1e9).size).toBe(0);
   });
 
   test('its settings hold for its rows in either space, and then for those in the new one', () => {

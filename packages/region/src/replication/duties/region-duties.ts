@@ -5,9 +5,11 @@ import {
   hidingTableIds,
   isReplicated,
   type Lease,
+  leftTableIds,
   type Randomness,
   type ReplicationStatus,
   type Replicator,
+  tableIdOf,
   tombstoneHorizonMs,
 } from '@tandem/core';
 import type { Logger } from '@tandem/service-kit';
@@ -165,15 +167,12 @@ export function createHeartbeatDuty({
 }
 
 const NO_TABLES: ReadonlyMap<string, number> = new Map();
+const NO_IDS: ReadonlySet<string> = new Set();
 
 interface TombstonePartsOptions extends PurgeOptions {
   readonly settings: RegionSettings;
   readonly tombstoneLease: Lease;
   readonly activity: Pick<Activity, 'notices' | 'notePurged'>;
-}
-
-async function readHiding({ store, clock }: TombstonePartsOptions): Promise<ReadonlySet<string>> {
-  return hidingTableIds(await readTables({ store }), clock.nowMs());
 }
 
 export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty {
@@ -198,7 +197,8 @@ export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty 
       const { driftMsMax } = settings;
       const hasCatalogue = kinds.includes(catalogKind);
       // What is adopted from now on has no tombstone that is old enough.
-      const hiding = hasCatalogue ? await readHiding(options) : undefined;
+      const catalogue = hasCatalogue ? await readTables({ store }) : undefined;
+      const hiding = catalogue && hidingTableIds(catalogue, clock.nowMs());
       for (const kind of kinds) {
         const turn = turnOf(kind.name);
         if (turn === undefined) continue;
@@ -206,6 +206,13 @@ export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty 
         const tables =
           kind.form === 'open' && hasCatalogue ? await takeTombstoneTurn(own) : NO_TABLES;
         if (tables === undefined) continue;
+        const left =
+          kind.form === 'open' && catalogue !== undefined
+            ? leftTableIds(catalogue, kind.name, clock.nowMs())
+            : NO_IDS;
+        const isLeft = (entityId: string): boolean => left.has(tableIdOf(entityId));
+        const isGone = (entityId: string): boolean =>
+          isPurged?.(entityId) === true || isLeft(entityId);
         collected += await collectTombstones({
           store,
           kind,
@@ -214,8 +221,8 @@ export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty 
           tables,
           hiding,
           signal,
-          ...(kind.form === 'open' && isPurged !== undefined
-            ? { purge: { isPurged, onPurged: (count: number) => void (rows += count) } }
+          ...(kind.form === 'open' && (isPurged !== undefined || left.size > 0)
+            ? { purge: { isPurged: isGone, onPurged: (count: number) => void (rows += count) } }
             : {}),
           // It reads every row there is, so it meets those that are none of ours.
           onDamaged: ({ partitionKey, rowKey, problem }) => {
@@ -227,7 +234,10 @@ export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty 
       if (rows > 0) {
         activity.notePurged(rows);
         const tables = purging?.purged.map(({ name }) => name) ?? [];
-        logger.info({ event: 'tables-purged', rows, tables }, 'Rows of deleted tables are gone.');
+        logger.info(
+          { event: 'tables-purged', rows, tables },
+          'Rows of deleted tables, and those that moved tables left behind, are gone.',
+        );
       }
       return collected;
     },

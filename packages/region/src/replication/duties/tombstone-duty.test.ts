@@ -1,4 +1,11 @@
-import { type Lease, localRowsKind, type PeerProgress, rowsKind } from '@tandem/core';
+import {
+  catalogKind,
+  type Lease,
+  localRowsKind,
+  otherRowsKind,
+  type PeerProgress,
+  rowsKind,
+} from '@tandem/core';
 import {
   createMemoryTableStore,
   createSeededRandomness,
@@ -201,5 +208,67 @@ describe('the tombstones of a region', () => {
     await duty.turn(new AbortController().signal);
     expect([await left('Rows'), await left('LocalRows')]).toEqual([1, 0]);
     expect(log.of('tombstones-kept')).toMatchObject([{ peers: ['west'] }]);
+  });
+
+  test('go with all that a table which moved has left behind; rows of others stay, and those where it lies now', async () => {
+    const world = createWorld();
+    const { clock } = world;
+    const store = createMemoryTableStore();
+    const settings = { 'Customer.DataAccess': 'single-region', 'Rows2.BucketCount': '3' };
+    const { region } = regionOf(world, { region: 'east', peer: 'west', store, settings });
+    await drive(world, region.open());
+    const key = { partitionKey: 'ada', rowKey: '001' };
+    for (const table of ['Moved', 'Others']) {
+      await drive(world, region.catalogue.create(table));
+      await drive(world, region.openTable(table).put(key, new Map()));
+    }
+    const { catalogue } = region;
+    let move = await drive(world, catalogue.stepMove('Moved', { kind: 'begin', home: 'east' }));
+    for (const kind of ['turn', 'turned', 'settle'] as const) {
+      if (kind === 'turned') {
+        await clock.advance(5_000);
+        // The write has the row there contain the old one.
+        await drive(world, region.openTable('Moved').put(key, new Map()));
+      }
+      const sinceMs = move!.sinceMs;
+      move = await drive(world, catalogue.stepMove('Moved', { kind, sinceMs }));
+    }
+    await drive(world, region.stop());
+    const kinds = [catalogKind, rowsKind, otherRowsKind];
+    const opened = await prepareRegion({
+      region: 'east',
+      store,
+      kinds,
+      clock,
+      environment: { CUSTOMER_DATA_ACCESS: 'single-region', ROWS2_BUCKET_COUNT: '3' },
+      refreshMs: 1,
+      onRefreshFailed: () => undefined,
+    });
+    const { logger } = recordLog();
+    const tables = createRegionTables({ store, kinds, ...opened.settings });
+    const duty = createRegionTombstoneDuty({
+      region: 'east',
+      clock,
+      randomness: createSeededRandomness(1),
+      logger,
+      store,
+      kinds,
+      opened,
+      settings: opened.settings,
+      tables,
+      status: tables.status,
+      tombstoneLease: createTableLease({ store, clock, name: 'tombstones', holder: 'test' }),
+      activity: createActivity({ logger, clock }),
+    });
+    const left = async (): Promise<number[]> => {
+      const range = { partitions: { from: '00', before: 'g' }, rowsBefore: '~', limit: 9 };
+      const pages = ['Rows', 'Rows2'].map((table) => store.query({ table, ...range }));
+      return (await Promise.all(pages)).map(({ rows }) => rows.length);
+    };
+    await duty.turn(new AbortController().signal);
+    expect(await left()).toEqual([2, 1]);
+    await clock.advance(3_600_000);
+    await duty.turn(new AbortController().signal);
+    expect(await left()).toEqual([1, 1]);
   });
 });
