@@ -7,6 +7,7 @@ import {
   isReplicated,
   type MergePolicy,
   openPartitionPrefix,
+  otherRowsKind,
   rowsKind,
 } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
@@ -14,7 +15,7 @@ import type { Command } from 'commander';
 import { UsageError } from '../exit-codes.ts';
 
 /** Every entity kind that the shipped replicator carries. */
-export const KINDS: readonly EntityKind[] = [customerKind, catalogKind, rowsKind];
+export const KINDS: readonly EntityKind[] = [customerKind, catalogKind, rowsKind, otherRowsKind];
 
 /** A table of clients, as the catalogue has it. */
 export interface ClientTable {
