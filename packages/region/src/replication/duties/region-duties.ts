@@ -1,7 +1,9 @@
 import {
   assert,
+  type Catalogue,
   type Clock,
   catalogKind,
+  type EntityKind,
   hidingTableIds,
   isReplicated,
   type Lease,
@@ -167,7 +169,23 @@ export function createHeartbeatDuty({
 }
 
 const NO_TABLES: ReadonlyMap<string, number> = new Map();
-const NO_IDS: ReadonlySet<string> = new Set();
+
+interface Gone {
+  readonly isPurged: ((entityId: string) => boolean) | undefined;
+  readonly catalogue: Catalogue | undefined;
+  readonly nowMs: number;
+}
+
+/** Returns what says which rows of a kind go, whatever they are: of deleted tables, and of those that moved away; undefined where none do. */
+function findGone(
+  { form, name }: EntityKind,
+  { isPurged, catalogue, nowMs }: Gone,
+): ((entityId: string) => boolean) | undefined {
+  if (form !== 'open') return undefined;
+  const left = catalogue && leftTableIds(catalogue, name, nowMs);
+  if (isPurged === undefined && (left === undefined || left.size === 0)) return undefined;
+  return (entityId) => isPurged?.(entityId) === true || left?.has(tableIdOf(entityId)) === true;
+}
 
 interface TombstonePartsOptions extends PurgeOptions {
   readonly settings: RegionSettings;
@@ -206,13 +224,7 @@ export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty 
         const tables =
           kind.form === 'open' && hasCatalogue ? await takeTombstoneTurn(own) : NO_TABLES;
         if (tables === undefined) continue;
-        const left =
-          kind.form === 'open' && catalogue !== undefined
-            ? leftTableIds(catalogue, kind.name, clock.nowMs())
-            : NO_IDS;
-        const isLeft = (entityId: string): boolean => left.has(tableIdOf(entityId));
-        const isGone = (entityId: string): boolean =>
-          isPurged?.(entityId) === true || isLeft(entityId);
+        const isGone = findGone(kind, { isPurged, catalogue, nowMs: clock.nowMs() });
         collected += await collectTombstones({
           store,
           kind,
@@ -221,9 +233,9 @@ export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty 
           tables,
           hiding,
           signal,
-          ...(kind.form === 'open' && (isPurged !== undefined || left.size > 0)
-            ? { purge: { isPurged: isGone, onPurged: (count: number) => void (rows += count) } }
-            : {}),
+          ...(isGone === undefined
+            ? {}
+            : { purge: { isPurged: isGone, onPurged: (count) => void (rows += count) } }),
           // It reads every row there is, so it meets those that are none of ours.
           onDamaged: ({ partitionKey, rowKey, problem }) => {
             const key = `${kind.name}/${partitionKey}/${rowKey}`;
