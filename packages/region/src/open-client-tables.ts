@@ -89,11 +89,12 @@ function createSpaces(
     return made;
   };
   return ({ own, other }) => {
-    const kinds = [own, ...(other === undefined ? [] : [other])];
-    if (kinds.some(({ name }) => !tables.replicas.has(name))) return undefined;
-    const key = kinds.map(({ name }) => name).join();
+    // Each request asks.
+    const key = other === undefined ? own.name : `${own.name},${other.name}`;
     const known = joined.get(key);
     if (known !== undefined) return known;
+    const kinds = [own, ...(other === undefined ? [] : [other])];
+    if (kinds.some(({ name }) => !tables.replicas.has(name))) return undefined;
     const { rows, replica: into } = rowsOf(own);
     const space = {
       rows: { ...rows, other: other && openOther(rowsOf(other), into, parts) },

@@ -1,4 +1,4 @@
-import { BUCKET_COUNT_DEFAULT, catalogKind, rowsKind } from '@tandem/core';
+import { BUCKET_COUNT_DEFAULT, catalogKind, otherRowsKind, rowsKind } from '@tandem/core';
 import { createMemoryTableStore, createVirtualClock } from '@tandem/core/memory';
 import {
   createTableRegionHold,
@@ -24,7 +24,7 @@ async function setUp(values: Readonly<Record<string, string>> = SETTINGS) {
     prepareRegion({
       region: 'east',
       store,
-      kinds: [deviceKind, catalogKind, rowsKind],
+      kinds: [deviceKind, catalogKind, rowsKind, otherRowsKind],
       clock: createVirtualClock(0),
       environment,
       refreshMs: 60_000,
@@ -73,6 +73,19 @@ describe('opening a region', () => {
     expect(await readRecordedBucketCount(store, deviceKind)).toBe(8);
     expect(await readRecordedBucketCount(store, catalogKind)).toBe(1);
     expect(await readRecordedBucketCount(store, rowsKind)).toBe(12);
+  });
+
+  test('has a second space for rows where its buckets are set, and keeps it without', async () => {
+    const { store, open } = await setUp();
+    expect((await open()).settings.otherRowsBucketCount).toBeUndefined();
+    const asked = { table: otherRowsKind.name, partitions: '00', limit: 1 };
+    await expect(store.query(asked)).rejects.toMatchObject({ code: 'TABLE_MISSING' });
+    await open({ ROWS2_BUCKET_COUNT: '7' });
+    expect(await readRecordedBucketCount(store, otherRowsKind)).toBe(7);
+    expect((await open()).settings.otherRowsBucketCount).toBe(7);
+    await expect(open({ ROWS2_BUCKET_COUNT: '8' })).rejects.toMatchObject({
+      code: 'CONFIGURATION_INVALID',
+    });
   });
 
   test('holds no region that is new, or whose tables are there', async () => {

@@ -2,6 +2,7 @@ import {
   AppError,
   type Clock,
   type EntityKind,
+  otherRowsKind,
   type Randomness,
   retryDelayMs,
   type TableStore,
@@ -15,6 +16,7 @@ import {
   isBucketCountRecorded,
   REPLICATION_TABLE,
   readOverrides,
+  readRecordedBucketCount,
   recordBucketCount,
   recordRegions,
   type TandemConfiguration,
@@ -59,8 +61,12 @@ export async function prepareRegion(options: PrepareRegionOptions): Promise<Prep
   });
   await configuration.load();
   let settings = readRegionSettings(configuration, region);
-  const kinds = kindsIn(options.kinds, settings);
   if (settings.dataAccess !== 'memory') {
+    // A region that has had the second space keeps it: tables may lie there, and what comes of them is to be applied.
+    const recorded = await readRecordedBucketCount(store, otherRowsKind);
+    const { otherRowsBucketCount = recorded } = settings;
+    settings = { ...settings, otherRowsBucketCount };
+    const kinds = kindsIn(options.kinds, settings);
     await holdLostTables({ store, kinds, clock });
     await createTables({ store, kinds });
     for (const kind of kinds) {
