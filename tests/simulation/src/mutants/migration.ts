@@ -106,9 +106,9 @@ export const migrationMutants: readonly Mutant[] = [
     edits: [
       {
         file: ENDPOINT,
-        find: "    case 'done':\n      return bindRows(found, parts, undefined);\n    case 'overlay':\n    case 'copied':",
+        find: "    case 'done':\n      return bindOurs(found, parts);\n    case 'overlay':\n    case 'copied':",
         replace:
-          "    case 'done':\n    case 'copied':\n      return bindRows(found, parts, undefined);\n    case 'overlay':",
+          "    case 'done':\n    case 'copied':\n      return bindOurs(found, parts);\n    case 'overlay':",
       },
     ],
     where,
