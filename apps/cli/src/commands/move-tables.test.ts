@@ -166,7 +166,7 @@ describe('a table is moved to more buckets', () => {
     const writing = NAMES.map(async (name) => {
       for (let nth = 0; !over.signal.aborted; nth += 1) {
         await write(name, nth);
-        await clock.sleep(150);
+        await clock.sleep(400);
       }
     });
     const done = await drive(told);
