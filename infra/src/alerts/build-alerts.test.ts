@@ -1,8 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { buildExample } from '../testing/build-example.ts';
 import { type AskedResource, EXAMPLE } from '../testing/mock-deployment.ts';
 import { CONTAINER_APPS, OPERATED, settingsOf, VARIANTS } from '../testing/variants.ts';
 import { LOG_ALERTS } from './alert-rules.ts';
+
+const ROOT = `${import.meta.dirname}/../../..`;
 
 describe.each(VARIANTS)('the alerts of a deployment: $variant', ({ changes }) => {
   const { regions } = settingsOf(changes);
@@ -60,6 +63,18 @@ describe.each(VARIANTS)('the alerts of a deployment: $variant', ({ changes }) =>
     }
     for (const { inputs } of all('monitor:MetricAlert')) {
       expect(inputs['evaluationFrequency']).toBe('PT1M');
+    }
+  });
+
+  it('say in what their runbook has a part of its own: an outage, and a certificate that is about to end', () => {
+    const said = inputsOf('monitor:MetricAlert').map(({ description }) => String(description));
+    const ends = said.filter((text) => text.includes('or its certificate ends within 14 days'));
+    expect(ends.length).toBe(all('applicationinsights:WebTest').length);
+    for (const text of ends) {
+      const [runbook] = /docs\/runbooks\/[a-z-]+\.md/.exec(text) ?? [];
+      expect(readFileSync(`${ROOT}/${runbook}`, 'utf8')).toMatch(
+        /^## .*its certificate is about to end$/m,
+      );
     }
   });
 

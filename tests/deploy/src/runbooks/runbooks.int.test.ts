@@ -27,6 +27,7 @@ const KNOWN: readonly RegExp[] = [
   /^az rest --method post --url "https:\/\/management\.azure\.com\/subscriptions\/[^"]+\/experiments\/[^"]+\/(?:start|cancel)\?api-version=2024-01-01"$/,
   /^az servicebus queue update --resource-group .+ --namespace-name .+ --name .+ --status /,
   /^az keyvault secret set --vault-name .+ --name [\w-]+ --file /,
+  /^az keyvault certificate (?:show|import) --vault-name .+ --name [\w-]+ --(?:query|file) /,
   /^docker (?:tag|push) /,
   /^curl -(?:i|s) /,
 ];
