@@ -44,6 +44,7 @@ async function setUp() {
     cutOff?: string;
     hanging?: string;
     frozen?: string;
+    answerMs?: number;
     onCatalogue?: () => void;
     onRow?: () => void;
     unopened?: string;
@@ -84,7 +85,7 @@ async function setUp() {
     const answered = async <T>(answer: () => Promise<T>): Promise<T> => {
       asked.requests += 1;
       const isFrozen = faults.frozen === connection;
-      await clock.sleep(isFrozen ? HANG_MS : ANSWER_MS);
+      await clock.sleep(isFrozen ? HANG_MS : (faults.answerMs ?? ANSWER_MS));
       if (isFrozen) throw new TransientError('TABLE_UNAVAILABLE', `${connection} hangs.`);
       return answer();
     };
@@ -347,11 +348,31 @@ test('while an account is frozen, ends in its bounds, and says what it could not
   expect(notMeasured).toEqual([
     expect.stringMatching(/^west did not acknowledge \d+ of its writes, one at a time/),
     '1 of the writes to east could not be read in west within 30s: the lag is not known.',
+    expect.stringContaining('The lag from west to east is not known'),
     ...[1, 16, 64].map((writers) =>
       expect.stringContaining(`Not all writes by ${writers} at once to east could be read`),
     ),
     'How much of it west still owes east is not known: its outbox could not be read.',
   ]);
+});
+
+test('says that so few writes show no lag', async () => {
+  const { run, faults } = await setUp();
+  faults.answerMs = 12 * ANSWER_MS;
+  const { code, json } = await run(...SHORT);
+  expect({ code, json }).toMatchObject({
+    code: EXIT.finding,
+    json: {
+      directions: [
+        { samples: 0, late: 0 },
+        { samples: 0, late: 0 },
+      ],
+      notMeasured: [
+        expect.stringContaining('The lag from east to west is not known'),
+        expect.stringContaining('The lag from west to east is not known'),
+      ],
+    },
+  });
 });
 
 test('deletes a table that was made, though its creation failed', async () => {

@@ -28,6 +28,7 @@ import {
   type MeasuredRegion,
   measureRegions,
   type Percentiles,
+  WARM_UP_WRITES,
   WRITER_COUNTS,
 } from '../measure/measure-regions.ts';
 import { duration, durationText, wholeNumber } from '../option-values.ts';
@@ -344,11 +345,7 @@ function describe(session: Session, opened: readonly OpenedRegion[], report: Rep
   }));
   const notMeasured = findNotMeasured({ ...measured, directions });
   const failures = [...alone, ...throughput].reduce((sum, one) => sum + one.failures, 0);
-  const isWell =
-    failures === 0 &&
-    problem === undefined &&
-    notMeasured.length === 0 &&
-    directions.every(({ samples }) => samples > 0);
+  const isWell = failures === 0 && problem === undefined && notMeasured.length === 0;
   const keptMs = Math.max(...opened.map(({ deletedKeepMs }) => deletedKeepMs));
   const left =
     problem ??
@@ -414,6 +411,13 @@ function findNotMeasured({ alone, directions, throughput }: Told): readonly stri
         ({ from, to, late, samples }) =>
           `${late} of the writes to ${from} could not be read in ${to} within ${within}: the lag is ` +
           (samples === 0 ? 'not known.' : 'that of the others.'),
+      ),
+    ...directions
+      .filter(({ late, samples }) => late === 0 && samples === 0)
+      .map(
+        ({ from, to }) =>
+          `The lag from ${from} to ${to} is not known: one at a time, no write to ${from} was acknowledged beyond the first ` +
+          `${WARM_UP_WRITES}, which do not count. It may have to write for longer.`,
       ),
     ...throughput
       .filter(({ failures }) => failures > 0)

@@ -74,7 +74,7 @@ export const WRITER_COUNTS = [1, 16, 64] as const;
 /** What is not readable within this counts as late. */
 export const ARRIVAL_MS_MAX = 30_000;
 /** Not counted: links are opened, and rows met for the first time. */
-const WARM_UP_WRITES = 5;
+export const WARM_UP_WRITES = 5;
 const SHARE_ALONE = 0.4;
 /** Each writer comes back to its rows. */
 const ROWS_PER_WRITER = 16;
