@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { type RunningProgram, startProgram } from '../rig/start-program.ts';
-import { QUEUE, type Rig } from '../rig/start-regions.ts';
+import { QUEUE } from '../rig/start-regions.ts';
 import type { LoadCommand, LoadReport, LoadSettings } from './load-command.ts';
 
 export interface LoadDriver {
@@ -9,8 +9,17 @@ export interface LoadDriver {
   run(command: LoadCommand): Promise<LoadReport>;
 }
 
+/** Where a region is that is written to, or looked at. */
+interface LoadedRegion {
+  readonly tables: string;
+  readonly broker: string;
+}
+
+/** Starts the process that writes in east, of regions that have the benchmark's own queue. */
 export async function startLoad(
-  { regions: { east, west } }: Rig,
+  {
+    regions: { east, west },
+  }: { readonly regions: Readonly<Record<'east' | 'west', LoadedRegion>> },
   options: { readonly bucketCount: number; readonly nodeFlags?: readonly string[] },
 ): Promise<LoadDriver> {
   const settings: LoadSettings = {

@@ -29,7 +29,6 @@ import {
 import { newUsage, noteMessage, noteRequest, type Usage, usageBetween } from '../cost/usage.ts';
 import { customerFor, customerId, customerOf } from '../load/customers.ts';
 import { runCount } from '../load/run-writers.ts';
-import type { Rig } from '../rig/start-regions.ts';
 import { round, type Spread, spreadOf } from '../stats/spread.ts';
 
 interface Billed {
@@ -47,7 +46,10 @@ const LOCK_MS = 60_000;
 const QUIET_MS = 700;
 
 interface BilledOptions {
-  readonly rig: Rig;
+  /** The stores are those of these regions; the bus is in this process. */
+  readonly rig: {
+    readonly regions: Readonly<Record<'east' | 'west', { readonly tables: string }>>;
+  };
   readonly writers: number;
   readonly writes: number;
   readonly customers: number;

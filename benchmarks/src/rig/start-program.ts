@@ -29,7 +29,7 @@ export interface ProgramOptions {
   readonly serialization?: 'json' | 'advanced';
 }
 
-const READY_MS_MAX = 30_000;
+const READY_MS_MAX = 120_000;
 const STOP_MS_MAX = 15_000;
 const OUTPUT_LENGTH_MAX = 4_000;
 /** Of the kernel's accounting, which Linux fixes for user space. */
