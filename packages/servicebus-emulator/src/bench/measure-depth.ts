@@ -3,7 +3,7 @@ import { completeWithSdk, sendWithSdk } from './sdk-client.ts';
 import { type BrokerKind, QUEUE, withBroker } from './with-broker.ts';
 
 /** Is small, so that a million of them fit a queue of the default size. */
-const BYTES = 100;
+const PROBE_BYTES = 100;
 const PROBE = 2_000;
 const PROBES = 3;
 
@@ -23,7 +23,7 @@ export async function measureDepth(
 ): Promise<DepthCost[]> {
   return withBroker(kind, async ({ connectionString, processorMs }) => {
     const client = new ServiceBusClient(connectionString);
-    const pass = { connectionString, queue: QUEUE, bytes: BYTES };
+    const pass = { connectionString, queue: QUEUE, bytes: PROBE_BYTES };
     const costs: DepthCost[] = [];
     const probe = async (): Promise<number> => {
       const startMs = performance.now();
@@ -54,5 +54,28 @@ export async function measureDepth(
     }
     await client.close();
     return costs;
+  });
+}
+
+const MESSAGES = 100_000;
+const BYTES = 1_024;
+
+export interface Footprint {
+  readonly startMs: number;
+  /** Resident, in mebibytes; undefined where the system does not tell. */
+  readonly idleMebibytes: number | undefined;
+  /** With 100,000 messages of 1 KiB. */
+  readonly filledMebibytes: number | undefined;
+}
+
+export async function measureMemory(kind: Exclude<BrokerKind, 'bare'>): Promise<Footprint> {
+  return withBroker(kind, async (broker) => {
+    const idleMebibytes = await broker.memoryMebibytes();
+    const client = new ServiceBusClient(broker.connectionString);
+    const { connectionString } = broker;
+    await sendWithSdk(client, { connectionString, queue: QUEUE, count: MESSAGES, bytes: BYTES });
+    const filledMebibytes = await broker.memoryMebibytes();
+    await client.close();
+    return { startMs: broker.startMs, idleMebibytes, filledMebibytes };
   });
 }

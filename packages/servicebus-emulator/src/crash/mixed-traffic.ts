@@ -3,8 +3,9 @@ import {
   type ServiceBusReceivedMessage,
   type ServiceBusReceiver,
 } from '@azure/service-bus';
-import { QUEUE } from './emulator-process.ts';
 import type { Ledger, SeenMessage } from './ledger.ts';
+
+export const QUEUE = 'q';
 
 const SENDERS = 3;
 const RECEIVERS = 2;
