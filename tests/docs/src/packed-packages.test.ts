@@ -112,7 +112,8 @@ beforeAll(async () => {
   cpSync(EXAMPLE, join(installed.folder, 'orders.ts'));
 }, INSTALL_MS_MAX);
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+// As many files as the install has written.
+afterAll(() => rmSync(folder, { recursive: true, force: true }), INSTALL_MS_MAX);
 
 describePackages(() => installed);
 describeExamples(() => installed);
