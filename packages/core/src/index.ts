@@ -307,7 +307,7 @@ export type { Clock } from './ports/clock.ts';
 export type { ConflictJournal, UntoldConflict } from './ports/conflict-journal.ts';
 export type { DrillAnswer, DrillClient, DrillSwitch } from './ports/drill.ts';
 export type { FragmentKeeper, KeptFragment } from './ports/fragment-keeper.ts';
-export type { Lease } from './ports/lease.ts';
+export type { Hold, Lease, RegionHold } from './ports/lease.ts';
 export type { Outbox, OutboxEntry } from './ports/outbox.ts';
 export {
   type DeadLetterReplacement,
@@ -327,7 +327,6 @@ export type {
   RowScanner,
   ScannedArchiveRow,
 } from './ports/recovery-region.ts';
-export type { Hold, RegionHold } from './ports/region-hold.ts';
 export type { Replica, RowWrite, StoredRow } from './ports/replica.ts';
 export type { Heartbeat, ReplicationStatus } from './ports/replication-status.ts';
 export type {

@@ -88,12 +88,15 @@ export { createForwardingTable } from './read/forwarding-table.ts';
 export { type AdoptedRow, createOldTable, type OldTable } from './read/old-table.ts';
 export {
   createOpenTable,
+  createOtherSpace,
   type OpenOperation,
   type OpenOutcome,
   type OpenPage,
   type OpenRecord,
   type OpenTable,
   type OpenTableOptions,
+  type OtherSpace,
+  type OtherSpaceOptions,
   queryOpenTable,
 } from './read/open-table.ts';
 export { sealCursor, unsealCursor } from './read/page-cursor.ts';
@@ -216,11 +219,6 @@ export {
   type StateTable,
   type StateTableOptions,
 } from './write-path/create-replicated-table.ts';
-export {
-  createOtherSpace,
-  type OtherSpace,
-  type OtherSpaceOptions,
-} from './write-path/join-spaces.ts';
 export {
   CLOCKS_MS_MAX,
   MIRROR_LEASE,

@@ -10,6 +10,7 @@ import { EXIT } from '../exit-codes.ts';
 import { KINDS } from '../regions/choose-kind.ts';
 import { findDamage } from '../regions/find-damage.ts';
 import { findSettingProblems } from '../regions/find-setting-problems.ts';
+import { isReady, lookAtRegions } from '../regions/look-at-regions.ts';
 import {
   type CliRegion,
   readDurationMs,
@@ -17,6 +18,7 @@ import {
   requireQueue,
   withQueue,
 } from '../regions/region.ts';
+import { describeStatus, toStatusJson } from '../report/describe-status.ts';
 import { textTable } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
 
@@ -31,6 +33,24 @@ interface Finding {
 type Check = (session: Session, region: CliRegion) => Promise<readonly Omit<Finding, 'region'>[]>;
 
 const CLOCK_OFFSET_MS_MAX = 5_000;
+
+export function addStatus({ program, act }: Cli): void {
+  const command = program
+    .command('status')
+    .description(
+      'How every region is, from its own tables, queue and API: ready or why not, lag, what it owes, what ' +
+        'waits, dead letters, conflicts, clock, when all were last proven equal, how far back its archive goes.',
+    );
+  act(command, async (session): Promise<Outcome> => {
+    const sights = await lookAtRegions(session);
+    const isFine = sights.every(isReady);
+    return {
+      text: describeStatus(sights),
+      json: { regions: sights.map(toStatusJson) },
+      exitCode: isFine ? EXIT.ok : EXIT.finding,
+    };
+  });
+}
 
 export function addDoctor({ program, act }: Cli): void {
   const command = program

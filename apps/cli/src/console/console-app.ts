@@ -31,7 +31,6 @@ import {
   type Visit,
 } from './page.ts';
 import { atRiskPage } from './pages/at-risk.ts';
-import { auditPage } from './pages/audit.ts';
 import { conflictsPage } from './pages/conflicts.ts';
 import { deadLettersPage } from './pages/dead-letters.ts';
 import { drillPage } from './pages/drill.ts';
@@ -39,7 +38,7 @@ import { historyPage } from './pages/history.ts';
 import { longRunPages } from './pages/long-run.ts';
 import { overviewPage } from './pages/overview.ts';
 import { recoveryPage } from './pages/recovery.ts';
-import { settingsPage } from './pages/settings.ts';
+import { auditPage, settingsPage } from './pages/settings.ts';
 import { tablesPage } from './pages/tables.ts';
 import type { SignInAccess } from './sign-in.ts';
 

@@ -9,7 +9,7 @@ import { AppError } from '../errors.ts';
 import type { PeerReads } from '../model/progress.ts';
 import type { ChangeReceiver } from '../ports/change-receiver.ts';
 import type { Clock } from '../ports/clock.ts';
-import type { RegionHold } from '../ports/region-hold.ts';
+import type { RegionHold } from '../ports/lease.ts';
 import type { ReplicationStatus } from '../ports/replication-status.ts';
 import { type PendingWatermark, passedWatermark, soundOf } from '../wire/watermark.ts';
 

@@ -1,7 +1,7 @@
 import { believedPeer, isBelievable, newestMs } from '../arrival/claims.ts';
 import { type DrillOrder, isOutForDrill } from '../model/drill-order.ts';
 import type { PeerProgress, ReplicationProgress } from '../model/progress.ts';
-import type { Hold } from '../ports/region-hold.ts';
+import type { Hold } from '../ports/lease.ts';
 
 /**
  * Whether a region may take traffic. Traffic Manager fails back on the first healthy probe, so this

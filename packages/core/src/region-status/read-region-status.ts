@@ -7,9 +7,9 @@ import { scanOutbox } from '../outbound/sweep.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { ConflictJournal } from '../ports/conflict-journal.ts';
 import type { DrillSwitch } from '../ports/drill.ts';
+import type { RegionHold } from '../ports/lease.ts';
 import type { Outbox } from '../ports/outbox.ts';
 import type { ArchiveKeeper, HorizonRecord } from '../ports/recovery-region.ts';
-import type { RegionHold } from '../ports/region-hold.ts';
 import type { ReplicationStatus } from '../ports/replication-status.ts';
 import {
   decideReadiness,

@@ -1,7 +1,8 @@
-// The settings of a region, what is wrong with them, who changed what, and changing one.
+// The settings of a region, what is wrong with them, who changed what, and changing one; and what was done by way of the console.
 import { tandemSettings } from '@tandem/storage';
 import { UsageError } from '../../exit-codes.ts';
 import { addAct, type Fields, submitHtml } from '../acts.ts';
+import type { AuditLine } from '../audit.ts';
 import { type Html, html, linesHtml, valueHtml } from '../html.ts';
 import { dateHtml } from '../layout.ts';
 import type { ConsoleRoutes, ConsoleTools, Visit } from '../page.ts';
@@ -143,4 +144,28 @@ function spanText(ms: number): string {
 
 function changeHtml({ setting, atMs, by, before, after }: Change): Html {
   return html`<tr><td>${dateHtml(atMs)}</td><td>${valueHtml(by)}</td><td>${setting}</td><td>${valueHtml(before ?? 'nothing')}</td><td>${valueHtml(after ?? 'unset')}</td></tr>`;
+}
+
+const DONE: Readonly<Record<AuditLine['what'], string>> = {
+  begun: 'began',
+  ended: 'ended',
+  looked: 'asked for values',
+  stopped: 'stopped',
+};
+
+/** Shows what was done by way of the console, the newest first. */
+export function auditPage({ page }: ConsoleRoutes, { audit }: ConsoleTools): void {
+  page({
+    path: '/audit',
+    title: 'Audit',
+    render: async () => {
+      const lines = await audit.read();
+      return html`<p>The newest first, from <code>${audit.file}</code>. Commands that were typed in a terminal are not here.</p>
+${lines.length === 0 ? html`<p>Nothing was done by way of the console yet.</p>` : tableHtml('Audit', ['At', 'Who', 'What', 'Command', 'Exit code'], lines.map(auditLineHtml))}`;
+    },
+  });
+}
+
+function auditLineHtml({ atMs, person, what, command, exitCode }: AuditLine): Html {
+  return html`<tr><td>${dateHtml(atMs)}</td><td>${valueHtml(person)}</td><td>${DONE[what]}</td><td><code>${command}</code></td><td>${exitCode ?? ''}</td></tr>`;
 }

@@ -29,15 +29,19 @@ import {
 } from '@tandem/core/memory';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { createOpenTable, type OpenRecord, type OpenTable } from '../read/open-table.ts';
 import { createRecoveryRegion } from '../recovery/recovery-region.ts';
 import type { WriteCondition } from '../replicated-table.ts';
 import { createRowMemory } from '../tables/row-memory.ts';
 import { createTableArchive } from '../tables/table-archive.ts';
 import { createTableConflictJournal } from '../tables/table-conflict-journal.ts';
 import { createTableReplica } from '../tables/table-replica.ts';
-import { createStateTable } from './create-replicated-table.ts';
-import { createOtherSpace } from './join-spaces.ts';
+import { createStateTable } from '../write-path/create-replicated-table.ts';
+import {
+  createOpenTable,
+  createOtherSpace,
+  type OpenRecord,
+  type OpenTable,
+} from './open-table.ts';
 
 const TABLE_ID = openTableId('Orders', '0000');
 const SPACES = [
