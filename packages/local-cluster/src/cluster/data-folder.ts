@@ -1,6 +1,7 @@
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { LocalClusterError } from '../local-cluster-error.ts';
 import { type Cluster, REGIONS_DEFAULT } from './cluster.ts';
 
@@ -80,8 +81,8 @@ export async function removeDataFolder(folder: string): Promise<void> {
   });
 }
 
-/** No rights, a file system that is read only, a file where a folder would have to be. */
-const UNUSABLE = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOTDIR']);
+/** No rights, a file system that is read only or takes no folders, a file where a folder would have to be. */
+const UNUSABLE = new Set(['EACCES', 'EPERM', 'EROFS', 'ENOENT', 'ENOTDIR']);
 
 async function orUnusable(path: string, use: () => Promise<void>): Promise<void> {
   try {
@@ -118,9 +119,23 @@ async function checkFolder(path: string): Promise<DataRecord | undefined> {
 }
 
 async function claim(path: string, regions: readonly string[]): Promise<void> {
-  await mkdir(join(path, 'logs'), { recursive: true, mode: OWNER_ONLY });
+  await makeFolder(join(path, 'logs'));
   await closeToOthers(path);
   await writeRecord(path, { pid: process.pid, regions });
+}
+
+/**
+ * Makes a folder, and those above it that are not there. Node's own way to do so never ends in a file system that takes no folder and
+ * says that there is none above it, as /proc and automatic mounts do.
+ */
+async function makeFolder(folder: string): Promise<void> {
+  if (existsSync(folder)) return;
+  await makeFolder(dirname(folder));
+  try {
+    await mkdir(folder, { mode: OWNER_ONLY });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
 }
 
 /** Narrows the folder of an earlier version too. Where that cannot be done it is said, and no reason to fail. */

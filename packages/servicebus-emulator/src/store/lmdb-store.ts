@@ -1,8 +1,9 @@
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { DEFAULT_QUEUE_PROPERTIES, type QueueProperties } from '../queue/queue-properties.ts';
 import {
@@ -125,13 +126,27 @@ function scanDue(tables: LmdbTables, options: ScanDueOptions) {
  * would number messages each for itself, and give one message to two receivers.
  */
 export async function openLmdbStore(location: string): Promise<EmulatorStore> {
-  await mkdir(location, { recursive: true, mode: OWNER_ONLY });
+  await makeFolder(resolve(location));
   const claim = await claimFolder(location);
   try {
     return await openClaimed(location, claim);
   } catch (error) {
     claim.close();
     throw error;
+  }
+}
+
+/**
+ * Makes a folder, and those above it that are not there. Node's own way to do so never ends in a file system that takes no folder and
+ * says that there is none above it, as /proc and automatic mounts do.
+ */
+async function makeFolder(folder: string): Promise<void> {
+  if (existsSync(folder)) return;
+  await makeFolder(dirname(folder));
+  try {
+    await mkdir(folder, { mode: OWNER_ONLY });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
 

@@ -155,5 +155,10 @@ describe('the program', () => {
     expect(await refusalOf(join(file, 'below'))).toMatch(
       /^The folder of --location cannot be used \(ENOTDIR.*below.*\): choose one in which this user may write\.$/,
     );
+    // Such a file system says of a new folder that there is none above it.
+    if (process.platform !== 'linux') return;
+    expect(await refusalOf('/proc/no/folder')).toMatch(
+      /^The folder of --location cannot be used \(ENOENT.*\/proc\/no'.*\): choose one in which this user may write\.$/,
+    );
   });
 });
