@@ -11,7 +11,7 @@ const STATUS = describeStatus({
   links: [],
   lastBeat: undefined,
   owedToSinceMs: () => undefined,
-  driftMsMax: undefined,
+  driftMsMax: 60_000,
   queue: undefined,
   duties: [],
   counts: {

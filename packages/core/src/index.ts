@@ -11,6 +11,7 @@ export {
   isBelievable,
   newestMs,
   newestReads,
+  type OwnClock,
 } from './arrival/claims.ts';
 export {
   createNotices,

@@ -69,7 +69,13 @@ describe('I11: what a peer says to have applied', () => {
     await status.beat({ ...beat, peers: [{ peer: 'east', passedMs: 5, isReachable: true }] });
     const hold = createTableRegionHold({ store: west.store });
     const receiver = { countDeadLetters: async () => 0 };
-    const claim = createAppliedClaim({ status, receiver, hold, clock: { nowMs: () => 10 } });
+    const claim = createAppliedClaim({
+      status,
+      receiver,
+      hold,
+      clock: { nowMs: () => 10 },
+      driftMsMax: 60_000,
+    });
     expect(await claim()).toEqual(new Map([['east', 5]]));
     await hold.set({ reason: 'rebuilt', sinceMs: 1 });
     expect(await claim()).toEqual(new Map());

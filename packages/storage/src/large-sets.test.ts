@@ -9,6 +9,7 @@ import {
   formatStamp,
   fragmentsOf,
   type OutboundMessage,
+  stampTimeMs,
   type TableRow,
   type TableStore,
   TransientError,
@@ -500,14 +501,18 @@ describe('fragments that are received', () => {
     const kept = await fragmentKeys();
     expect(kept).toHaveLength(fragments.length - 1);
     for (const own of [ahead, clock]) {
-      await regions.drive(tidyFragments({ ...west, clock: own, notices, keepMs }));
+      await regions.drive(
+        tidyFragments({ ...west, driftMsMax: 60_000, clock: own, notices, keepMs }),
+      );
       expect(await fragmentKeys()).toEqual(kept);
     }
     const untold: TableStore = { ...store, timeMs: async () => undefined };
     await clock.advance(keepMs);
-    await regions.drive(tidyFragments({ ...west, store: untold, clock, notices, keepMs }));
+    await regions.drive(
+      tidyFragments({ ...west, driftMsMax: 60_000, store: untold, clock, notices, keepMs }),
+    );
     expect(await fragmentKeys()).toEqual(kept);
-    await regions.drive(tidyFragments({ ...west, clock, notices, keepMs }));
+    await regions.drive(tidyFragments({ ...west, driftMsMax: 60_000, clock, notices, keepMs }));
     expect(await fragmentKeys()).toEqual([]);
   });
 
@@ -516,7 +521,10 @@ describe('fragments that are received', () => {
     await send(...fragments.slice(1));
     await receive();
     const notices = createNotices({ clock });
-    const tidy = () => regions.drive(tidyFragments({ ...west, clock, notices, keepMs: 600_000 }));
+    const tidy = () =>
+      regions.drive(
+        tidyFragments({ ...west, driftMsMax: 60_000, clock, notices, keepMs: 600_000 }),
+      );
     expect([await tidy(), notices.current()]).toEqual([[], []]);
     await clock.advance(60_000);
     expect(await tidy()).toEqual([]);
@@ -529,6 +537,22 @@ describe('fragments that are received', () => {
     expect(await fragmentKeys()).toEqual([]);
   });
 
+  test('I16: kept by a clock that drifts further than it may are as old as their stamp', async () => {
+    const { west, clock } = regions;
+    const keptMs = clock.nowMs() + 400_000;
+    const [first] = fragments;
+    const ahead = createTableFragments({ ...west, clock: { nowMs: () => keptMs } });
+    await regions.drive(ahead.keep(first!));
+    await clock.advance(60_000);
+    const sinceBy = async (driftMsMax: number) => {
+      const notices = createNotices({ clock });
+      await regions.drive(tidyFragments({ ...west, driftMsMax, clock, notices }));
+      return notices.current()[0]?.detail.split('since ')[1];
+    };
+    expect(await sinceBy(400_000)).toBe(new Date(keptMs).toISOString());
+    expect(await sinceBy(60_000)).toBe(new Date(stampTimeMs(first!.stamp)).toISOString());
+  });
+
   test('that many others pile up on are given up first, once they are late', async () => {
     const { west, clock } = regions;
     await send(fragments[0]!);
@@ -537,7 +561,8 @@ describe('fragments that are received', () => {
     await send({ ...fragments[1]!, bytes: 1 });
     await receive();
     const notices = createNotices({ clock });
-    const tidy = () => regions.drive(tidyFragments({ ...west, clock, notices, rowsMax: 1 }));
+    const tidy = () =>
+      regions.drive(tidyFragments({ ...west, driftMsMax: 60_000, clock, notices, rowsMax: 1 }));
     expect(await tidy()).toEqual([]);
     await clock.advance(60_000);
     expect(await tidy()).toHaveLength(1);
@@ -559,7 +584,10 @@ describe('fragments that are received', () => {
     const operations = [{ kind: 'upsert' as const, rowKey, properties }];
     await west.store.commit({ table: 'Replication', partitionKey: 'fragments', operations });
     const notices = createNotices({ clock });
-    const tidy = () => regions.drive(tidyFragments({ ...west, clock, notices, keepMs: 600_000 }));
+    const tidy = () =>
+      regions.drive(
+        tidyFragments({ ...west, driftMsMax: 60_000, clock, notices, keepMs: 600_000 }),
+      );
     expect(await tidy()).toEqual([]);
     await clock.advance(61_000);
     expect(await tidy()).toEqual([]);
@@ -622,7 +650,7 @@ describe('fragments that are received', () => {
     await west.archive.append(regions.east.committed);
     await clock.advance(60_000);
     const notices = createNotices({ clock });
-    await regions.drive(tidyFragments({ ...west, clock, notices }));
+    await regions.drive(tidyFragments({ ...west, driftMsMax: 60_000, clock, notices }));
     expect([await fragmentKeys(), notices.current()]).toEqual([[], []]);
   });
 });

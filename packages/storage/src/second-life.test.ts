@@ -21,7 +21,12 @@ test('I2: what is created where a tombstone was collected owes nothing to the ol
   await regions.settle();
 
   // West keeps its tombstone a while longer: each region collects when it gets round to it.
-  const horizonMs = tombstoneHorizonMs({ nowMs: clock.nowMs(), ageMs: AGE_MS, passedMs: [] });
+  const horizonMs = tombstoneHorizonMs({
+    driftMsMax: 60_000,
+    nowMs: clock.nowMs(),
+    ageMs: AGE_MS,
+    passedMs: [],
+  });
   const { store } = east;
   const kind = deviceKind;
   await collectTombstones({ store, kind, bucketCount: MEMORY_BUCKET_COUNT, horizonMs: horizonMs! });

@@ -65,7 +65,7 @@ import {
   sourceJson,
   tellSource,
 } from '../regions/plain-accounts.ts';
-import { type CliRegion, readDurationMs } from '../regions/region.ts';
+import { type CliRegion, readDurationMs, readOwnClock } from '../regions/region.ts';
 import { requireConfirmation } from '../regions/require-confirmation.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import type { Session } from '../session.ts';
@@ -217,8 +217,8 @@ async function requireReturnable(leaving: Leaving): Promise<MirrorRecord> {
   const tableId = rowsIdOf(table);
   const seen = await createMirrorRecord({ store: home.store, tableId }).look();
   const record = seen.kind === 'value' && seen.value.sinceMs === mirror.sinceMs ? seen.value : null;
-  const nowMs = session.io.clock.nowMs();
-  const lagMs = record && mirrorLagMs(record, nowMs);
+  const own = await readOwnClock(home, session.io.clock);
+  const lagMs = record && mirrorLagMs(record, own);
   if (record === null || lagMs === null) {
     throw new UsageError(
       `The mirror of ${table.name} has not been equal yet: wait, and see tandem tables mirror ${table.name}.`,
@@ -236,7 +236,7 @@ async function requireReturnable(leaving: Leaving): Promise<MirrorRecord> {
     );
   }
   // Only what comes by itself within the freeze can be waited for there.
-  const late = await findLate(leaving, nowMs - ARRIVE_MS_MAX);
+  const late = await findLate(leaving, own.nowMs - ARRIVE_MS_MAX);
   if (late.length === 0) return record;
   throw new UsageError(
     `What was written in ${late.join(' and ')} a minute ago is not in ${home.name} yet: see tandem status, and wait until it is.`,

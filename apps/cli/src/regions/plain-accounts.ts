@@ -20,7 +20,7 @@ import { EXIT, UsageError } from '../exit-codes.ts';
 import { durationText } from '../option-values.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import type { Session } from '../session.ts';
-import { type CliRegion, readSettingText, readWireVersion } from './region.ts';
+import { type CliRegion, readOwnClock, readSettingText, readWireVersion } from './region.ts';
 
 /** Returns how a region reaches an account. Throws `UsageError`, naming what is missing. */
 export async function connectionOf(region: CliRegion, name: string): Promise<string> {
@@ -93,11 +93,13 @@ export async function showMirror(session: Session, table: TableGeneration): Prom
       `A newer build wrote how table ${table.name} is mirrored: use its tandem command.`,
     );
   }
-  const { store } = await session.of(catalogKind).openAsIs(kept.home);
+  const region = await session.of(catalogKind).openAsIs(kept.home);
+  const { store } = region;
   const tableId = rowsIdOf(table);
   const seen = await createMirrorRecord({ store, tableId }).look();
   const record = seen.kind === 'value' && seen.value.sinceMs === kept.sinceMs ? seen.value : null;
-  const lagMs = record === null ? null : mirrorLagMs(record, session.io.clock.nowMs());
+  const lagMs =
+    record === null ? null : mirrorLagMs(record, await readOwnClock(region, session.io.clock));
   const rowsPerSecond =
     record === null || record.passMs === 0
       ? null

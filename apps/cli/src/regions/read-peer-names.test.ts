@@ -44,6 +44,12 @@ test.each<[string, Readonly<Record<string, string>>, number | undefined, readonl
   ['what is listed, once it is silent', { Peers: PEERS }, NOW_MS - 60_001, ['west', 'north']],
   ['what is listed, when its clock is wrong', { Peers: PEERS }, NOW_MS + 60_001, ['west', 'north']],
   [
+    'what is said by a clock that may drift so far',
+    { Peers: PEERS, 'Clock.DriftMsMax': '120000' },
+    NOW_MS + 60_001,
+    ['spoken'],
+  ],
+  [
     'the list before the single one',
     { Peers: PEERS, 'Peer.Region': 'x' },
     undefined,

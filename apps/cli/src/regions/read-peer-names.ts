@@ -7,7 +7,7 @@ import {
 } from '@tandem/core';
 import { createTableReplicationStatus, tandemSettings } from '@tandem/storage';
 import type { CliRegion } from './region.ts';
-import { readSettingText } from './region.ts';
+import { readOwnClock, readSettingText } from './region.ts';
 
 /** A heartbeat comes every second, and clocks differ. */
 const HEARD_MS_MAX = 60_000;
@@ -22,7 +22,7 @@ export async function readPeerNames(
   clock: Pick<Clock, 'nowMs'>,
 ): Promise<readonly string[]> {
   const progress = await createTableReplicationStatus(region).read();
-  if (isHeard(progress, clock)) return namesIn(progress);
+  if (await isHeard(progress, { region, clock })) return namesIn(progress);
   const listed = await readListed(region);
   return listed.length > 0 ? listed : namesIn(progress);
 }
@@ -33,7 +33,7 @@ export async function readSpokenPeers(
   clock: Pick<Clock, 'nowMs'>,
 ): Promise<readonly string[] | undefined> {
   const progress = await readProgress(region);
-  return isHeard(progress, clock) ? namesIn(progress) : undefined;
+  return (await isHeard(progress, { region, clock })) ? namesIn(progress) : undefined;
 }
 
 /** Reads which settings the environment of its running replicator overrides; none when none is heard. */
@@ -42,7 +42,8 @@ export async function readOverridden(
   clock: Pick<Clock, 'nowMs'>,
 ): Promise<readonly string[]> {
   const progress = await readProgress(region);
-  const named = isHeard(progress, clock) ? (progress.overriddenSettings ?? []) : [];
+  const isRunning = await isHeard(progress, { region, clock });
+  const named = isRunning ? (progress?.overriddenSettings ?? []) : [];
   // Another build may have other settings.
   return named.filter((name) => Object.hasOwn(tandemSettings, name));
 }
@@ -59,14 +60,19 @@ export async function readProgress({
   }
 }
 
-function isHeard(
+interface HeardBy {
+  readonly region: Pick<CliRegion, 'store'>;
+  readonly clock: Pick<Clock, 'nowMs'>;
+}
+
+async function isHeard(
   progress: ReplicationProgress | undefined,
-  clock: Pick<Clock, 'nowMs'>,
-): progress is ReplicationProgress {
+  { region, clock }: HeardBy,
+): Promise<boolean> {
   if (progress === undefined) return false;
   const { heartbeatMs } = progress;
-  const nowMs = clock.nowMs();
-  return isBelievable(heartbeatMs, { nowMs }) && nowMs - heartbeatMs <= HEARD_MS_MAX;
+  const own = await readOwnClock(region, clock);
+  return isBelievable(heartbeatMs, own) && own.nowMs - heartbeatMs <= HEARD_MS_MAX;
 }
 
 function namesIn(progress: ReplicationProgress | undefined): readonly string[] {

@@ -8,6 +8,7 @@ import {
   type EntityKind,
   eachQueuePage,
   type Lease,
+  type OwnClock,
   type QueuedMessage,
   type QueueLane,
   type QueueViewer,
@@ -226,6 +227,14 @@ export function readDurationMs(
   name: DurationSetting,
 ): Promise<number> {
   return readNumber(region, name);
+}
+
+/** Says by what clock a claim that the region tells is judged here. */
+export async function readOwnClock(
+  region: Pick<CliRegion, 'store'>,
+  clock: Pick<Clock, 'nowMs'>,
+): Promise<OwnClock> {
+  return { driftMsMax: await readDurationMs(region, 'Clock.DriftMsMax'), nowMs: clock.nowMs() };
 }
 
 /** Returns the same of a setting that need not be set; undefined where it is not. */

@@ -65,6 +65,7 @@ export function customersOver(options: CustomersOverOptions): CustomerService {
       region,
       peers,
       status: createTableReplicationStatus({ store }),
+      driftMsMax: () => DRIFT_MS_MAX,
       gate,
       readVersion,
       isCommitted: (customerId, stamp) => {

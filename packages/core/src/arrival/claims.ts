@@ -8,8 +8,8 @@ import type { PeerProgress, PeerReads, ReplicationProgress } from '../model/prog
  */
 export interface OwnClock {
   readonly nowMs: number;
-  /** Says how far ahead of this clock another may be and still be believed; `CLAIM_AHEAD_MS_MAX` by default. */
-  readonly driftMsMax?: number | undefined;
+  /** Says how far ahead of this clock another may be and still be believed. */
+  readonly driftMsMax: number;
 }
 
 /** Is the default of the setting `Clock.DriftMsMax`. */
@@ -17,7 +17,7 @@ export const CLAIM_AHEAD_MS_MAX = 60_000;
 
 /** Says whether a claim of that time can be true: no honest clock is further ahead than clocks may drift. */
 export function isBelievable(claimMs: number, { nowMs, driftMsMax }: OwnClock): boolean {
-  return claimMs >= 0 && claimMs <= nowMs + (driftMsMax ?? CLAIM_AHEAD_MS_MAX);
+  return claimMs >= 0 && claimMs <= nowMs + driftMsMax;
 }
 
 /**

@@ -45,7 +45,7 @@ export interface WatermarkTrackerOptions {
   readonly clock: Pick<Clock, 'nowMs'>;
   /** Names those whose word counts. What anybody else says takes no memory. */
   readonly peers: readonly string[];
-  readonly driftMsMax?: number | undefined;
+  readonly driftMsMax: number;
   readonly onRefused: (from: string, why: string) => void;
 }
 
@@ -157,7 +157,7 @@ export interface AppliedClaimOptions {
   readonly receiver: Pick<ChangeReceiver, 'countDeadLetters'>;
   readonly hold?: Pick<RegionHold, 'read'>;
   readonly clock: Pick<Clock, 'nowMs'>;
-  readonly driftMsMax?: number;
+  readonly driftMsMax: number;
 }
 
 export function createAppliedClaim(options: AppliedClaimOptions): AppliedClaim {

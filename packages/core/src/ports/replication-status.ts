@@ -14,7 +14,7 @@ export interface Heartbeat {
   /** Counts by origin the change sets that the writer applied since its last beat; each is added to the peer's count. */
   readonly appliedSets?: ReadonlyMap<string, number>;
   /** Says how far ahead of `nowMs` a stored claim may be and be kept; `CLAIM_AHEAD_MS_MAX` by default. */
-  readonly driftMsMax?: number | undefined;
+  readonly driftMsMax?: number;
 }
 
 /** Keeps what the replicator tells the customer API of its region, through the region's own table. */

@@ -13,7 +13,7 @@ function next(
     previous: { atMs: NOW_MS - 1_000, catchingUpSinceMs: undefined },
     wasInterrupted: false,
     progress: { hasBacklog: false, peers: [{ peer: 'west', passedMs, isReachable: true }] },
-    settings: { lagMsMax: 15_000, waitMsMax: 600_000, heartbeatMsMax: 10_000 },
+    settings: { lagMsMax: 15_000, waitMsMax: 600_000, heartbeatMsMax: 10_000, driftMsMax: 60_000 },
     ...input,
   });
 }

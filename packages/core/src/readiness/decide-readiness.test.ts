@@ -11,6 +11,7 @@ const SETTINGS: ReadinessSettings = {
   lagMsMax: 15_000,
   waitMsMax: 600_000,
   heartbeatMsMax: 10_000,
+  driftMsMax: 60_000,
 };
 
 const CAUGHT_UP: ReplicationProgress = {

@@ -14,8 +14,8 @@ export interface ReadinessSettings {
   readonly waitMsMax: number;
   /** A replicator that was last heard longer ago than this is dead. */
   readonly heartbeatMsMax: number;
-  /** A claim further ahead of the clock is not believed; `CLAIM_AHEAD_MS_MAX` by default. */
-  readonly driftMsMax?: number;
+  /** A claim further ahead of the clock is not believed. */
+  readonly driftMsMax: number;
 }
 
 export interface ReadinessInput {

@@ -35,21 +35,30 @@ function outboxOf(entries: readonly OutboxEntry[], unreadable: readonly string[]
 describe('what an outbox holds', () => {
   test('is owed to all when it is parked for every one of them', async () => {
     const parked = PEERS.map((peer) => entry(NOW_MS, [peer], peer));
-    const depth = await readOutboxDepth([outboxOf(parked)], PEERS, { nowMs: NOW_MS });
+    const depth = await readOutboxDepth([outboxOf(parked)], PEERS, {
+      nowMs: NOW_MS,
+      driftMsMax: 60_000,
+    });
     expect(depth.owedToAll).toBe(1);
     expect(depth.byPeer.get('west')).toEqual({ changes: 1, oldestMs: NOW_MS, undated: 0 });
   });
 
   test('is owed to one when the others have accepted it', async () => {
     const entries = [entry(NOW_MS, ['west'], 'west'), entry(NOW_MS + 1, ['north'])];
-    const depth = await readOutboxDepth([outboxOf(entries)], PEERS, { nowMs: NOW_MS });
+    const depth = await readOutboxDepth([outboxOf(entries)], PEERS, {
+      nowMs: NOW_MS,
+      driftMsMax: 60_000,
+    });
     expect(depth).toMatchObject({ owedToAll: 0, isComplete: true });
     expect([...depth.byPeer.values()].map(({ changes }) => changes)).toEqual([1, 1]);
   });
 
   test('is counted once when it is parked while it is counted', async () => {
     const entries = [entry(NOW_MS, PEERS), entry(NOW_MS, ['west'], 'west')];
-    const depth = await readOutboxDepth([outboxOf(entries)], PEERS, { nowMs: NOW_MS });
+    const depth = await readOutboxDepth([outboxOf(entries)], PEERS, {
+      nowMs: NOW_MS,
+      driftMsMax: 60_000,
+    });
     expect(depth.owedToAll).toBe(1);
     expect(depth.byPeer.get('west')?.changes).toBe(1);
   });
@@ -59,12 +68,18 @@ describe('what an outbox holds', () => {
     ['is of a clock a year ahead', NOW_MS + 365 * 86_400_000],
   ])('A7: is undated where it %s', async (_, timeMs) => {
     const stamped = { ...entry(NOW_MS, PEERS), committedAfterMs: timeMs };
-    const depth = await readOutboxDepth([outboxOf([stamped])], PEERS, { nowMs: NOW_MS });
+    const depth = await readOutboxDepth([outboxOf([stamped])], PEERS, {
+      nowMs: NOW_MS,
+      driftMsMax: 60_000,
+    });
     expect(depth.byPeer.get('west')).toEqual({ changes: 1, oldestMs: undefined, undated: 1 });
   });
 
   test('A7: is owed to all when it cannot be read', async () => {
-    const depth = await readOutboxDepth([outboxOf([], ['~o~x'])], PEERS, { nowMs: NOW_MS });
+    const depth = await readOutboxDepth([outboxOf([], ['~o~x'])], PEERS, {
+      nowMs: NOW_MS,
+      driftMsMax: 60_000,
+    });
     expect(depth.owedToAll).toBe(1);
     // Nobody can say since when: an age in its place would be that of the epoch.
     expect(depth.byPeer.get('north')).toEqual({ changes: 1, oldestMs: undefined, undated: 1 });

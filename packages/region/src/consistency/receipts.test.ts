@@ -71,6 +71,7 @@ function createQuestions(given: Partial<ReceiptsOptions> = {}) {
         return undefined;
       },
     },
+    driftMsMax: () => 60_000,
     gate: { reach: async () => ({ kind: 'reached' }) },
     readVersion: async () => VERSION,
     isCommitted: async () => false,

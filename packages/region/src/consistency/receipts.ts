@@ -45,8 +45,8 @@ export interface ReceiptsOptions {
   readonly clock: Clock;
   /** Asked for each time: the setting may be refreshed. */
   readonly skewMsMax: () => number;
-  /** What is claimed further ahead of the clock is not believed; `CLAIM_AHEAD_MS_MAX` by default. */
-  readonly driftMsMax?: () => number;
+  /** What is claimed further ahead of the clock is not believed. */
+  readonly driftMsMax: () => number;
   /** Once it is aborted nobody waits any longer. */
   readonly stopping?: AbortSignal | undefined;
 }
@@ -70,7 +70,7 @@ export function createReceipts(options: ReceiptsOptions): Receipts {
   const readStatus = createSharedRead(() => options.status.read(), clock);
 
   const look = async (receipt: WriteReceipt, ageMsMax = 0): Promise<readonly RegionReceipt[]> => {
-    const own = { nowMs: clock.nowMs(), driftMsMax: options.driftMsMax?.() };
+    const own = { nowMs: clock.nowMs(), driftMsMax: options.driftMsMax() };
     const progress = peers.length === 0 ? [] : believedPeers(await readStatus(ageMsMax), own);
     return judgeReceipt(receipt, { region, peers, progress, skewMsMax: options.skewMsMax() });
   };

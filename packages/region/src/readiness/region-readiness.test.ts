@@ -4,7 +4,12 @@ import { describe, expect, it } from 'vitest';
 import { createRegionReadiness, type RegionReadinessOptions } from './region-readiness.ts';
 
 const NOW_MS = 1_000_000;
-const SETTINGS = { lagMsMax: 15_000, waitMsMax: 600_000, heartbeatMsMax: 15_000 };
+const SETTINGS = {
+  lagMsMax: 15_000,
+  waitMsMax: 600_000,
+  heartbeatMsMax: 15_000,
+  driftMsMax: 60_000,
+};
 const PEER = { peer: 'west', passedMs: NOW_MS - 1_000, isReachable: true };
 const CAUGHT_UP = {
   heartbeatMs: NOW_MS,
@@ -143,7 +148,7 @@ describe('readiness of the region', () => {
 
   it('I14: does not call ready, on what it saw last, a replicator that is silent for too long', async () => {
     let isSilent = false;
-    const settings = { ...SETTINGS, heartbeatMsMax: 1_000 };
+    const settings = { ...SETTINGS, heartbeatMsMax: 1_000, driftMsMax: 60_000 };
     const { probe, clock } = createProbe({
       probeTable: () => (isSilent ? new Promise(() => undefined) : Promise.resolve()),
       settings: () => settings,

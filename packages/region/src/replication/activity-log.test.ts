@@ -61,7 +61,7 @@ test('every line has its event, ids and names, and never a value or a payload', 
 
 test('a clock that the store contradicts is noticed, another outage is not', () => {
   const { logger, lines } = recordLog();
-  const activity = createActivity({ logger, clock: createVirtualClock(1_000) });
+  const activity = createActivity({ driftMsMax: 60_000, logger, clock: createVirtualClock(1_000) });
   activity.onOutage(new TransientError('TABLE_UNAVAILABLE', 'No answer.'), 1, 500);
   expect(activity.notices.current()).toEqual([]);
   activity.onOutage(new TransientError('CLOCK_AHEAD', 'It is ahead.'), 2, 500);
@@ -115,7 +115,7 @@ test('stamps from a clock far ahead are told of once a second', () => {
 
 test('what is done is counted from the start, and what is refused by its reason', () => {
   const clock = createVirtualClock(1_000);
-  const activity = createActivity({ logger: recordLog().logger, clock });
+  const activity = createActivity({ driftMsMax: 60_000, logger: recordLog().logger, clock });
   const before = activity.counts();
   expect(before).toEqual({
     conflicts: 0,
@@ -157,7 +157,7 @@ test('what is done is counted from the start, and what is refused by its reason'
 
 test('is known to wait out an outage by when it last tried again', async () => {
   const clock = createVirtualClock(1_000);
-  const activity = createActivity({ logger: recordLog().logger, clock });
+  const activity = createActivity({ driftMsMax: 60_000, logger: recordLog().logger, clock });
   expect(activity.lastOutageMs()).toBeUndefined();
   const down = new TransientError('TABLE_UNAVAILABLE', 'No answer.');
   activity.onOutage(down, 1, 500);
@@ -196,7 +196,11 @@ describe('copies and mirrors', () => {
     trouble: '',
   };
   const open = (nowMs = 10_000) =>
-    createActivity({ logger: recordLog().logger, clock: createVirtualClock(nowMs) });
+    createActivity({
+      driftMsMax: 60_000,
+      logger: recordLog().logger,
+      clock: createVirtualClock(nowMs),
+    });
 
   test('are told with their pace, and of their trouble the code alone', () => {
     const activity = open();

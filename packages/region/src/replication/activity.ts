@@ -8,6 +8,7 @@ import {
   isRefusalReason,
   type Notice,
   type Notices,
+  type OwnClock,
   REFUSALS,
   type RefusalReason,
   type Settlement,
@@ -99,14 +100,18 @@ export interface Activity extends ActivityLog {
 /** So many copies are told of at once, the last ones. */
 const COPIES_MAX = 20;
 
-export function createActivity(options: {
+export interface ActivityOptions {
   readonly logger: Logger;
   readonly clock: Clock;
-}): Activity {
+  /** Is the setting `Clock.DriftMsMax`: a time further ahead of the clock is not believed. */
+  readonly driftMsMax: number;
+}
+
+export function createActivity(options: ActivityOptions): Activity {
   const { clock } = options;
   const log = createActivityLog(options);
   const counts = { conflicts: 0, relayed: 0, deadLettered: 0, received: 0, purged: 0, copied: 0 };
-  const progress = createProgress(clock);
+  const progress = createProgress(options);
   const refused: Partial<Record<RefusalReason, number>> = {};
   const trimmed: Partial<Record<TrimmedKind['table'], number>> = {};
   const notices = createNotices({ clock, onNew: log.onNotice });
@@ -160,14 +165,16 @@ export function createActivity(options: {
 }
 
 /** Keeps what was noted last of each copy and mirror. */
-function createProgress(
-  clock: Clock,
-): Pick<Activity, 'copies' | 'mirrors' | 'noteCopy' | 'noteMirrors'> {
+function createProgress({
+  clock,
+  driftMsMax,
+}: ActivityOptions): Pick<Activity, 'copies' | 'mirrors' | 'noteCopy' | 'noteMirrors'> {
   const copies = new Map<string, CopyNote>();
   let mirrors: readonly MirrorNote[] = [];
   return {
     copies: () => [...copies.values()].map(describeCopy),
-    mirrors: () => mirrors.map((note) => describeMirror(note, clock.nowMs())),
+    mirrors: () =>
+      mirrors.map((note) => describeMirror(note, { nowMs: clock.nowMs(), driftMsMax })),
     noteMirrors(notes) {
       mirrors = notes;
     },
@@ -180,12 +187,12 @@ function createProgress(
   };
 }
 
-function describeMirror({ table, record }: MirrorNote, nowMs: number): MirrorProgress {
+function describeMirror({ table, record }: MirrorNote, own: OwnClock): MirrorProgress {
   if (record === undefined) return { table, lagMs: null, rows: 0, refused: 0, troubleCode: null };
   const { rows, refused, refusedBefore, trouble } = record;
   return {
     table,
-    lagMs: mirrorLagMs(record, nowMs),
+    lagMs: mirrorLagMs(record, own),
     rows,
     refused: Math.max(refused, refusedBefore),
     troubleCode: trouble === '' ? null : (trouble.split(':')[0] ?? null),

@@ -162,7 +162,7 @@ function commonParts(options: ReplicatorPartsOptions): CommonParts {
   return {
     settings,
     writer,
-    activity: createActivity({ clock, logger }),
+    activity: createActivity({ clock, logger, driftMsMax: settings.driftMsMax }),
     tables,
     status: observeStatus(tables.status),
     sweepLease: lease('sweep'),

@@ -1,5 +1,6 @@
 import {
   AppError,
+  CLAIM_AHEAD_MS_MAX,
   type Clock,
   type EntityKind,
   type Notices,
@@ -221,7 +222,7 @@ function viewOf(
     copies: composition?.activity.copies() ?? [],
     mirrors: composition?.activity.mirrors() ?? [],
     notices: composition?.activity.notices.current() ?? [],
-    driftMsMax: composition?.driftMsMax,
+    driftMsMax: composition?.driftMsMax ?? CLAIM_AHEAD_MS_MAX,
   };
 }
 

@@ -28,7 +28,7 @@ const INPUT: StatusInput = {
     peers: [{ peer: 'west', passedMs: NOW_MS - 7_000, isReachable: true }],
   },
   owedToSinceMs: () => NOW_MS - 1_000,
-  driftMsMax: undefined,
+  driftMsMax: 60_000,
   queue: { isReachable: true, oldestEnqueuedMs: NOW_MS - 3_000, deadLetters: 2 },
   duties: [],
   counts: {

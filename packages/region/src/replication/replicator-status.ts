@@ -75,8 +75,8 @@ export interface StatusInput {
   readonly copies: readonly CopyProgress[];
   readonly mirrors: readonly MirrorProgress[];
   readonly notices: readonly Notice[];
-  /** Is the setting `Clock.DriftMsMax`; not known before the region is open, when there is nothing to judge by it. */
-  readonly driftMsMax: number | undefined;
+  /** Is the setting `Clock.DriftMsMax`, in milliseconds; its default before the region is open. */
+  readonly driftMsMax: number;
 }
 
 /** What is not known is null, and never a figure that flatters (I11). */

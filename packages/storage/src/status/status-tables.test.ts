@@ -12,6 +12,7 @@ import {
 import { mirrorLagMs } from './table-records.ts';
 
 const NOW_MS = Date.UTC(2026, 10, 22);
+const OWN_CLOCK = { nowMs: NOW_MS, driftMsMax: 60_000 };
 
 async function createSwitch(): Promise<DrillSwitch> {
   return (await createSwitchOver()).drill;
@@ -24,10 +25,13 @@ async function createSwitchOver() {
 }
 
 test('I16: a mirror whose pass began in a time to come says no lag, and one of a while ago does', () => {
-  expect(mirrorLagMs({ equalMs: NOW_MS + 366 * 86_400_000 }, NOW_MS)).toBeNull();
-  expect(mirrorLagMs({ equalMs: 0 }, NOW_MS)).toBeNull();
-  expect(mirrorLagMs({ equalMs: NOW_MS + 1_000 }, NOW_MS)).toBe(0);
-  expect(mirrorLagMs({ equalMs: NOW_MS - 1_000 }, NOW_MS)).toBe(1_000);
+  expect(mirrorLagMs({ equalMs: NOW_MS + 366 * 86_400_000 }, OWN_CLOCK)).toBeNull();
+  const drifting = { ...OWN_CLOCK, driftMsMax: 60_001 };
+  expect(mirrorLagMs({ equalMs: NOW_MS + 60_001 }, OWN_CLOCK)).toBeNull();
+  expect(mirrorLagMs({ equalMs: NOW_MS + 60_001 }, drifting)).toBe(0);
+  expect(mirrorLagMs({ equalMs: 0 }, OWN_CLOCK)).toBeNull();
+  expect(mirrorLagMs({ equalMs: NOW_MS + 1_000 }, OWN_CLOCK)).toBe(0);
+  expect(mirrorLagMs({ equalMs: NOW_MS - 1_000 }, OWN_CLOCK)).toBe(1_000);
 });
 
 test('an order is there until it is ended, and only by its own id', async () => {

@@ -1,7 +1,7 @@
 // How far the work on a table of clients is, in the `Replication` of the region that does it: the copy of the old table that it
 // was taken over from, its mirror, an import into it or an export. Whichever process goes on with it, on whatever machine,
 // begins where everything before is settled, and whoever asks reads it there.
-import { isBelievable, type TableStore } from '@tandem/core';
+import { isBelievable, type OwnClock, type TableStore } from '@tandem/core';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import {
@@ -156,10 +156,10 @@ export function createMirrorRecord({
  */
 export function mirrorLagMs(
   { equalMs }: Pick<MirrorRecord, 'equalMs'>,
-  nowMs: number,
+  own: OwnClock,
 ): number | null {
-  if (equalMs === 0 || !isBelievable(equalMs, { nowMs })) return null;
-  return Math.max(0, Math.round(nowMs - equalMs));
+  if (equalMs === 0 || !isBelievable(equalMs, own)) return null;
+  return Math.max(0, Math.round(own.nowMs - equalMs));
 }
 
 export interface TransferRecord {

@@ -94,7 +94,7 @@ describe('the heartbeat of a region', () => {
       const { store, status, beat } = await setUp();
       const peers = `[{"peer":"west","passedMs":${NOW_MS},"appliedSets":${count},"isReachable":true}]`;
       await putRow(store, `{"heartbeatMs":${NOW_MS},"hasBacklog":false,"peers":${peers}}`);
-      const own = { nowMs: NOW_MS };
+      const own = { nowMs: NOW_MS, driftMsMax: 60_000 };
       const [believed] = believedPeers(await status.read(), own);
       expect(believed).toEqual({ peer: 'west', passedMs: NOW_MS, isReachable: true });
       await beat(NOW_MS, { appliedSets: new Map([['west', 2]]) });

@@ -9,6 +9,7 @@ import {
   isStamp,
   joinFragments,
   type Notices,
+  type OwnClock,
   pagesOf,
   setKeyOf,
   stampTimeMs,
@@ -85,6 +86,8 @@ interface KeptSet extends ArchiveKey {
 }
 
 export interface TidyFragmentsOptions extends TableFragmentsOptions {
+  /** Is the setting `Clock.DriftMsMax`: a time further ahead of the clock is not believed. */
+  readonly driftMsMax: number;
   readonly notices: Pick<Notices, 'note'>;
   /** In milliseconds, a week by default: an operator may put back what was dead-lettered of a set until then. */
   readonly keepMs?: number;
@@ -104,16 +107,16 @@ const ROWS_MAX = 20_000;
 export async function tidyFragments(
   options: TidyFragmentsOptions,
 ): Promise<readonly Pick<KeptSet, 'entityKind' | 'bucket' | 'stamp'>[]> {
-  const { store, archive, clock, notices, keepMs = KEEP_MS, rowsMax = ROWS_MAX } = options;
+  const { store, archive, clock, notices, driftMsMax } = options;
+  const { keepMs = KEEP_MS, rowsMax = ROWS_MAX } = options;
   const nowMs = clock.nowMs();
   const sets = await readKeptSets(store);
-  const isDoubtful = (set: KeptSet): boolean => nowMs - sinceMsOf(set, nowMs) >= keepMs;
+  const isDoubtful = (set: KeptSet): boolean =>
+    nowMs - sinceMsOf(set, { nowMs, driftMsMax }) >= keepMs;
   // Its sender was told that it is here, so that it goes by no clock that is far ahead.
   const storeMs = sets.some(isDoubtful) ? await store.timeMs() : undefined;
-  const aged = sets.map((set) => ({
-    ...set,
-    sinceMs: sinceMsOf(set, Math.max(nowMs, storeMs ?? nowMs)),
-  }));
+  const latest = { nowMs: Math.max(nowMs, storeMs ?? nowMs), driftMsMax };
+  const aged = sets.map((set) => ({ ...set, sinceMs: sinceMsOf(set, latest) }));
   const given: KeptSet[] = [];
   let rows = 0;
   for (const set of aged.toSorted((a, b) => b.sinceMs - a.sinceMs)) {
@@ -141,11 +144,11 @@ export async function tidyFragments(
 }
 
 /**
- * Returns since when a set is here, and no earlier than it was made: the later of the two times that can be true at
- * `nowMs`, and the beginning of time where neither can. A clock that is ahead, or a forger, may have said either.
+ * Returns since when a set is here, and no earlier than it was made: the later of the two times that can be true by
+ * `own`, and the beginning of time where neither can. A clock that is ahead, or a forger, may have said either.
  */
-function sinceMsOf({ keptMs, stamp }: KeptSet, nowMs: number): number {
-  const claims = [keptMs, stampTimeMs(stamp)].filter((one) => isBelievable(one, { nowMs }));
+function sinceMsOf({ keptMs, stamp }: KeptSet, own: OwnClock): number {
+  const claims = [keptMs, stampTimeMs(stamp)].filter((one) => isBelievable(one, own));
   return Math.max(0, ...claims);
 }
 

@@ -94,13 +94,14 @@ export interface MemoryRegion<K extends TypedKind> {
 
 export const MEMORY_BUCKET_COUNT = 4;
 export const MEMORY_GRACE_MS = 2_000;
+const DRIFT_MS_MAX = 60_000;
 export const MEMORY_READINESS: ReadinessSettings = {
   lagMsMax: 15_000,
   waitMsMax: 600_000,
   heartbeatMsMax: 15_000,
+  driftMsMax: DRIFT_MS_MAX,
 };
 
-const DRIFT_MS_MAX = 60_000;
 const TOMBSTONE_AGE_MS = 90 * 24 * 3_600_000;
 
 export async function createMemoryRegion<K extends TypedKind>(
@@ -161,7 +162,7 @@ export async function createMemoryRegion<K extends TypedKind>(
     region,
     clock,
     receiver,
-    appliedClaim: createAppliedClaim({ status, receiver, clock }),
+    appliedClaim: createAppliedClaim({ status, receiver, clock, driftMsMax: DRIFT_MS_MAX }),
     conflicts: journal,
     links,
     status,

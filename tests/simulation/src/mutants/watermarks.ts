@@ -96,8 +96,8 @@ export const watermarkMutants: readonly Mutant[] = [
     edits: [
       {
         file: `${CORE}arrival/claims.ts`,
-        find: 'return claimMs >= 0 && claimMs <= nowMs + (driftMsMax ?? CLAIM_AHEAD_MS_MAX);',
-        replace: 'return claimMs >= 0 || nowMs + (driftMsMax ?? CLAIM_AHEAD_MS_MAX) < 0;',
+        find: 'return claimMs >= 0 && claimMs <= nowMs + driftMsMax;',
+        replace: 'return claimMs >= 0 || nowMs + driftMsMax < 0;',
       },
       {
         file: `${CORE}arrival/claims.ts`,

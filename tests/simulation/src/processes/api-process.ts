@@ -97,6 +97,7 @@ export async function startApi(context: ProcessContext): Promise<ApiProcess> {
         lagMsMax: configuration.get('Readiness.LagMsMax'),
         waitMsMax: configuration.get('Readiness.WaitMsMax'),
         heartbeatMsMax: configuration.get('Readiness.HeartbeatMsMax'),
+        driftMsMax: configuration.get('Clock.DriftMsMax'),
       };
       const input = {
         nowMs: clock.nowMs(),

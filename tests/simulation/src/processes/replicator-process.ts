@@ -50,7 +50,7 @@ export async function startReplicator(context: ProcessContext): Promise<void> {
   );
   const bucketCount = configuration.get('Tables.BucketCount');
   const driftMsMax = configuration.get('Clock.DriftMsMax');
-  const collect = createCollector(context, bucketCount);
+  const collect = createCollector(context, { bucketCount, driftMsMax });
   startLoop(context, { name: 'tombstones', waitMs: plan.collectIntervalMs }, collect);
   if (plan.largeSets !== undefined) {
     const store = context.store('fragments');
@@ -58,7 +58,7 @@ export async function startReplicator(context: ProcessContext): Promise<void> {
     const kept = { store, clock, archive: createTableArchive({ store }) };
     const notices = createNotices({ clock });
     startLoop(context, { name: 'fragments', waitMs: TIDY_MS }, () =>
-      tidyFragments({ ...kept, notices }),
+      tidyFragments({ ...kept, notices, driftMsMax }),
     );
   }
   if (plan.tables !== undefined) {
@@ -118,7 +118,13 @@ function composeReplicator(context: ProcessContext, configuration: TandemConfigu
   });
   const lease = { store: sweepStore, clock, name: 'sweep', holder: incarnation.writer };
   const receiver = context.receiver();
-  const claimed = { status: createTableReplicationStatus({ store: sweepStore }), receiver, clock };
+  const driftMsMax = configuration.get('Clock.DriftMsMax');
+  const claimed = {
+    status: createTableReplicationStatus({ store: sweepStore }),
+    receiver,
+    clock,
+    driftMsMax,
+  };
   return createReplicator({
     region,
     clock,
@@ -133,6 +139,7 @@ function composeReplicator(context: ProcessContext, configuration: TandemConfigu
       lagMsMax: configuration.get('Readiness.LagMsMax'),
       waitMsMax: configuration.get('Readiness.WaitMsMax'),
       heartbeatMsMax: configuration.get('Readiness.HeartbeatMsMax'),
+      driftMsMax,
     },
     sweep: { outboxes: async () => outboxes, relay, graceMs: configuration.get('Sweep.GraceMs') },
     inbound: {
@@ -146,7 +153,10 @@ function composeReplicator(context: ProcessContext, configuration: TandemConfigu
   });
 }
 
-function createCollector(context: ProcessContext, bucketCount: number): () => Promise<unknown> {
+function createCollector(
+  context: ProcessContext,
+  { bucketCount, driftMsMax }: { readonly bucketCount: number; readonly driftMsMax: number },
+): () => Promise<unknown> {
   const store = context.store('tombstones');
   const clock = context.clock('tombstones');
   const status = createTableReplicationStatus({ store });
@@ -155,6 +165,7 @@ function createCollector(context: ProcessContext, bucketCount: number): () => Pr
     const horizonMs = tombstoneHorizonMs({
       nowMs: clock.nowMs(),
       ageMs: context.world.plan.tombstoneAgeMs,
+      driftMsMax,
       passedMs: context.peers.map(
         (name) => progress?.peers.find(({ peer }) => peer === name)?.passedMs,
       ),

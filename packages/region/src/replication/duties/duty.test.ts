@@ -46,7 +46,11 @@ test('dead letters are counted at once and again and again, and need not be coun
 });
 
 test('a sweep is needed to be ready, begins at once, and what it relayed is counted', async () => {
-  const activity = createActivity({ logger: recordLog().logger, clock: createVirtualClock(0) });
+  const activity = createActivity({
+    driftMsMax: 60_000,
+    logger: recordLog().logger,
+    clock: createVirtualClock(0),
+  });
   const report = { watermarks: new Map(), sound: new Map(), failure: undefined };
   const reports = [{ ...report, relayed: 3 }, undefined, { ...report, relayed: 4 }];
   const duty = createSweepDuty({
@@ -105,7 +109,7 @@ describe('the sweep of a region without peers', () => {
   const GRACE_MS = 2_000;
   const setUp = ({ holdsLease = true, failure }: { holdsLease?: boolean; failure?: Error }) => {
     const clock = createVirtualClock(Date.UTC(2026, 0, 1));
-    const activity = createActivity({ logger: recordLog().logger, clock });
+    const activity = createActivity({ driftMsMax: 60_000, logger: recordLog().logger, clock });
     const leasesMs: number[] = [];
     const relayed: OutboxEntry[] = [];
     const committed = (committedAfterMs: number) =>

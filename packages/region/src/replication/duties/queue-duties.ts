@@ -103,11 +103,15 @@ interface FragmentDutyOptions {
   readonly clock: Clock;
   readonly tables: Pick<RegionTables, 'archive'>;
   readonly activity: Pick<Activity, 'notices'>;
+  readonly settings: Pick<RegionSettings, 'driftMsMax'>;
 }
 
 /** Names the large change sets that do not become whole, and takes away what is left of those that were applied. */
-export function createFragmentDuty({ store, clock, tables, activity }: FragmentDutyOptions): Duty {
-  const { archive } = tables;
+export function createFragmentDuty(options: FragmentDutyOptions): Duty {
+  const { store, clock, settings } = options;
+  const { archive } = options.tables;
+  const { notices } = options.activity;
+  const { driftMsMax } = settings;
   return {
     name: 'fragments',
     intervalMs: () => TIDY_INTERVAL_MS,
@@ -115,7 +119,7 @@ export function createFragmentDuty({ store, clock, tables, activity }: FragmentD
     isNeededForReady: false,
     stallMs: COUNT_STALL_MS,
     async turn() {
-      await tidyFragments({ store, archive, clock, notices: activity.notices });
+      await tidyFragments({ store, archive, clock, notices, driftMsMax });
     },
   };
 }

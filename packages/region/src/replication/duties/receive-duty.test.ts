@@ -16,7 +16,11 @@ function setUp(
   const calls: string[] = [];
   let turns = 0;
   let ensures = 0;
-  const activity = createActivity({ logger: recordLog().logger, clock: createVirtualClock(0) });
+  const activity = createActivity({
+    driftMsMax: 60_000,
+    logger: recordLog().logger,
+    clock: createVirtualClock(0),
+  });
   const duty = createReceiveDuty({
     activity,
     ensureQueue: async () => {

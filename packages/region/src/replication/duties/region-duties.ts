@@ -82,6 +82,8 @@ interface TombstoneDutyOptions {
   readonly lease: Lease;
   /** What the apply loop refuses by: not to be changed while the process runs. */
   readonly ageMs: number;
+  /** Is the setting `Clock.DriftMsMax`: a watermark further ahead of the clock is not believed. */
+  readonly driftMsMax: number;
   /** Deletes the tombstones of each kind that has a turn, by its horizon; resolves with how many. */
   readonly collect: (
     turnOf: (entityKind: string) => TombstoneTurn | undefined,
@@ -114,6 +116,7 @@ export function createTombstoneDuty(options: TombstoneDutyOptions): Duty {
         const horizonMs = tombstoneHorizonMs({
           nowMs: clock.nowMs(),
           ageMs: options.ageMs,
+          driftMsMax: options.driftMsMax,
           passedMs: of,
         });
         return horizonMs === undefined ? undefined : { horizonMs, passedMs: of };
@@ -196,7 +199,7 @@ interface TombstonePartsOptions extends PurgeOptions {
 export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty {
   const { clock, randomness, logger, store, kinds, settings, status, tombstoneLease } = options;
   const { activity } = options;
-  const { tombstoneAgeMs } = settings;
+  const { tombstoneAgeMs, driftMsMax } = settings;
   const purge = createPurge(options);
   return createTombstoneDuty({
     clock,
@@ -206,13 +209,13 @@ export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty 
     peers: settings.peers.map(({ region }) => region),
     lease: tombstoneLease,
     ageMs: tombstoneAgeMs,
+    driftMsMax,
     async collect(turnOf, signal) {
       let collected = 0;
       let rows = 0;
       const purging = await purge?.(signal);
       const isPurged =
         purging !== undefined && purging.purged.length > 0 ? purging.isPurged : undefined;
-      const { driftMsMax } = settings;
       const hasCatalogue = kinds.includes(catalogKind);
       // What is adopted from now on has no tombstone that is old enough.
       const catalogue = hasCatalogue ? await readTables({ store }) : undefined;

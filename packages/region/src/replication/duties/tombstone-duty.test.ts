@@ -22,6 +22,7 @@ import { createRegionTombstoneDuty, createTombstoneDuty } from './region-duties.
 
 const NOW_MS = Date.UTC(2026, 0, 1);
 const AGE_MS = 1_000_000;
+const DRIFT_MS_MAX = 5_000;
 
 interface Setting {
   readonly peers?: readonly string[];
@@ -49,6 +50,7 @@ function setUp({ peers = ['west'], progress = [], holdsLease = true }: Setting) 
     peers,
     lease,
     ageMs: AGE_MS,
+    driftMsMax: DRIFT_MS_MAX,
     status: {
       read: async () => {
         if (peers.length === 0) throw new Error('a region without peers has no such row');
@@ -95,6 +97,16 @@ describe('collecting tombstones', () => {
     const horizonMs = NOW_MS - 5_000 - AGE_MS;
     expect(horizons).toEqual([horizonMs]);
     expect(log.of('tombstones-collected')).toMatchObject([{ collected: 3, horizonMs }]);
+  });
+
+  test('I16: believes a watermark that is ahead by what clocks may drift, and none further ahead', async () => {
+    const collectBy = async (aheadMs: number) => {
+      const { horizons, turn } = setUp({ progress: [heard('west', NOW_MS + aheadMs)] });
+      await turn();
+      return horizons;
+    };
+    expect(await collectBy(DRIFT_MS_MAX)).toEqual([NOW_MS - AGE_MS]);
+    expect(await collectBy(DRIFT_MS_MAX + 1)).toEqual([]);
   });
 
   test('I4: collects nothing before every peer was heard, and says which was not', async () => {
@@ -198,7 +210,7 @@ describe('the tombstones of a region', () => {
       tables,
       status: tables.status,
       tombstoneLease: createTableLease({ store, clock, name: 'tombstones', holder: 'test' }),
-      activity: createActivity({ logger, clock }),
+      activity: createActivity({ driftMsMax: 60_000, logger, clock }),
     });
     const left = async (table: string): Promise<number> => {
       const range = { table, partitions: { from: '00', before: 'g' }, rowsBefore: '~', limit: 9 };
@@ -258,7 +270,7 @@ describe('the tombstones of a region', () => {
       tables,
       status: tables.status,
       tombstoneLease: createTableLease({ store, clock, name: 'tombstones', holder: 'test' }),
-      activity: createActivity({ logger, clock }),
+      activity: createActivity({ driftMsMax: 60_000, logger, clock }),
     });
     const left = async (): Promise<number[]> => {
       const range = { partitions: { from: '00', before: 'g' }, rowsBefore: '~', limit: 9 };
