@@ -15,10 +15,11 @@ import {
   describeRetention,
   describeTableRetention,
   RETENTION,
+  trimAll,
 } from '../testing/retention-contract.ts';
 import { createMemoryRegions, type MemoryRegions } from '../testing/two-regions.ts';
 import { HORIZON_PARTITION } from './horizon-rows.ts';
-import { type TrimRegionOptions, trimRegion } from './trim-region.ts';
+import type { TrimRegionOptions } from './trim-region.ts';
 
 describeRetention('memory', async () => createMemoryTableStore());
 describeTableRetention('memory', async () => createMemoryTableStore());
@@ -40,7 +41,7 @@ function trim(
   more: Partial<TrimRegionOptions> = {},
 ) {
   return drive(
-    trimRegion({
+    trimAll({
       store,
       kinds: [deviceKind],
       bucketCountOf: () => MEMORY_BUCKET_COUNT,

@@ -15,6 +15,7 @@ import {
   retentionHorizonMs,
   type TableKeep,
   type TableStore,
+  TerminalError,
   type TrimReport,
   tombstoneHorizonMs,
   trimArchive,
@@ -81,11 +82,11 @@ interface Known {
 /**
  * Trims what a region keeps of the past as its settings and the catalogue have it: nothing that a peer has not said to
  * have, that a recovery under way may need, or that a replay to a time that is promised needs. May be cut off anywhere
- * and repeated.
+ * and repeated. What a person must mend of one kind keeps no other from its turn: it is thrown once all have had theirs.
  */
-export async function trimRegion(options: TrimRegionOptions): Promise<readonly TrimmedKind[]> {
+export async function* trimRegion(options: TrimRegionOptions): AsyncGenerator<TrimmedKind> {
   const { kinds, clock, settings, signal } = options;
-  const trimmed: TrimmedKind[] = [];
+  let failure: TerminalError | undefined;
   for (const kind of kinds) {
     if (signal?.aborted === true) break;
     const nowMs = clock.nowMs();
@@ -99,11 +100,16 @@ export async function trimRegion(options: TrimRegionOptions): Promise<readonly T
       keeps: await readKeeps(kind, options),
     };
     for (const trim of [trimArchiveOf, trimConflictsOf]) {
-      const report = await trim(kind, known, options);
-      if (report !== undefined) trimmed.push(report);
+      try {
+        const report = await trim(kind, known, options);
+        if (report !== undefined) yield report;
+      } catch (error) {
+        if (!(error instanceof TerminalError)) throw error;
+        failure ??= error;
+      }
     }
   }
-  return trimmed;
+  if (failure !== undefined) throw failure;
 }
 
 async function readKeeps(

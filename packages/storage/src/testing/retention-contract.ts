@@ -25,6 +25,7 @@ import { createTableArchiveKeeper } from '../recovery/archive-keeper.ts';
 import { createTombstoneHorizons } from '../retention/collect-tombstones.ts';
 import {
   type RetentionSettings,
+  type TrimmedKind,
   type TrimRegionOptions,
   trimRegion,
 } from '../retention/trim-region.ts';
@@ -40,6 +41,13 @@ const DAY_MS = 86_400_000;
 const START_MS = Date.UTC(2026, 0, 1);
 const KIND = deviceKind.name;
 const BUCKETS = 2;
+
+/** Resolves with what each table of each kind was trimmed of. */
+export async function trimAll(options: TrimRegionOptions): Promise<readonly TrimmedKind[]> {
+  const trimmed: TrimmedKind[] = [];
+  for await (const one of trimRegion(options)) trimmed.push(one);
+  return trimmed;
+}
 
 export const RETENTION: RetentionSettings = {
   archive: { keepMs: DAY_MS, keepBytes: undefined },
@@ -102,7 +110,7 @@ export function describeRetention(name: string, openStore: () => Promise<TableSt
         ),
       );
       const clock = createVirtualClock(START_MS + 4.25 * DAY_MS);
-      const trimmed = await trimRegion({
+      const trimmed = await trimAll({
         store,
         kinds: [deviceKind],
         bucketCountOf: () => BUCKETS,
@@ -169,11 +177,11 @@ export function describeRetention(name: string, openStore: () => Promise<TableSt
         settings: RETENTION,
         paceMs: 0,
       };
-      expect(await trimRegion(options)).toMatchObject([{ rows: 0, isWhole: false }]);
+      expect(await trimAll(options)).toMatchObject([{ rows: 0, isWhole: false }]);
       expect(await rows()).toHaveLength(2);
       expect(await keeper.horizonMs(KIND)).toBeUndefined();
       await lease.release();
-      expect(await trimRegion(options)).toMatchObject([{ rows: 1, isWhole: true }]);
+      expect(await trimAll(options)).toMatchObject([{ rows: 1, isWhole: true }]);
     });
   });
 }
@@ -255,7 +263,7 @@ export function describeTableRetention(name: string, openStore: () => Promise<Ta
         more: Partial<RetentionSettings> = {},
         options: Partial<Omit<TrimRegionOptions, 'settings'>> = {},
       ) =>
-        trimRegion({
+        trimAll({
           store,
           kinds: [catalogKind, rowsKind],
           bucketCountOf: (kind) => (kind === ROWS ? BUCKETS : 1),
@@ -374,7 +382,7 @@ export function describeTableRetention(name: string, openStore: () => Promise<Ta
         await archive.append(sets.map((set) => ({ set, encoded: encodeChangeSet(set) })));
       }
       await clock.advance(7 * DAY_MS);
-      const trimmed = await trimRegion({
+      const trimmed = await trimAll({
         store,
         kinds,
         bucketCountOf: () => BUCKETS,
@@ -540,7 +548,7 @@ export function describeTableRetention(name: string, openStore: () => Promise<Ta
         clock,
         peers: [],
       };
-      await trimRegion({
+      await trimAll({
         ...options,
         status: { read: async () => undefined },
         settings: {

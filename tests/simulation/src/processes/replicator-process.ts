@@ -237,7 +237,7 @@ function createTrimmer(
   });
   return async () => {
     if (!(await lease.acquire(LEASE_MS))) return;
-    const trimmed = await trimRegion({
+    const trimmed = trimRegion({
       store,
       kinds: kindsOf(context.world.plan),
       bucketCountOf: (entityKind) => bucketCountOf(entityKind, { bucketCount }),
@@ -252,7 +252,9 @@ function createTrimmer(
         driftMsMax,
       },
     });
-    if (trimmed.some(({ rows }) => rows > 0)) context.world.situations.note('archive-trimmed');
+    for await (const { rows } of trimmed) {
+      if (rows > 0) context.world.situations.note('archive-trimmed');
+    }
   };
 }
 

@@ -11,6 +11,7 @@ import {
   type Randomness,
   type ReplicationStatus,
   type Replicator,
+  TerminalError,
   tableIdOf,
   tombstoneHorizonMs,
 } from '@tandem/core';
@@ -19,6 +20,7 @@ import {
   collectTombstones,
   readTables,
   type Secret,
+  type TombstoneTurnOptions,
   takeTombstoneTurn,
   tandemSettings,
 } from '@tandem/storage';
@@ -220,19 +222,15 @@ export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty 
       // What is adopted from now on has no tombstone that is old enough.
       const catalogue = hasCatalogue ? await readTables({ store }) : undefined;
       const hiding = catalogue && hidingTableIds(catalogue, clock.nowMs());
-      for (const kind of kinds) {
-        const turn = turnOf(kind.name);
-        if (turn === undefined) continue;
-        const own = { store, entityKind: kind.name, clock, driftMsMax, signal, ...turn };
-        const tables =
-          kind.form === 'open' && hasCatalogue ? await takeTombstoneTurn(own) : NO_TABLES;
-        if (tables === undefined) continue;
+      const takes = { store, kinds, clock, driftMsMax, signal, turnOf };
+      const { turns, failure } = await takeTurns(takes);
+      for (const { kind, horizonMs, tables } of turns) {
         const isGone = findGone(kind, { isPurged, catalogue, nowMs: clock.nowMs() });
         collected += await collectTombstones({
           store,
           kind,
           bucketCount: bucketCountOf(kind.name, settings),
-          horizonMs: turn.horizonMs,
+          horizonMs,
           tables,
           hiding,
           signal,
@@ -254,9 +252,43 @@ export function createRegionTombstoneDuty(options: TombstonePartsOptions): Duty 
           'Rows of deleted tables, and those that moved tables left behind, are gone.',
         );
       }
+      if (failure !== undefined) throw failure;
       return collected;
     },
   });
+}
+
+interface KindTurn extends Pick<TombstoneTurn, 'horizonMs'> {
+  readonly kind: EntityKind;
+  readonly tables: ReadonlyMap<string, number>;
+}
+
+/** Records what goes of each kind that has a turn. What a person must mend of one keeps no other from its own. */
+async function takeTurns({
+  kinds,
+  turnOf,
+  ...options
+}: Omit<TombstoneTurnOptions, 'entityKind' | keyof TombstoneTurn> & {
+  readonly kinds: readonly EntityKind[];
+  readonly turnOf: (entityKind: string) => TombstoneTurn | undefined;
+}): Promise<{ readonly turns: readonly KindTurn[]; readonly failure: TerminalError | undefined }> {
+  const hasCatalogue = kinds.includes(catalogKind);
+  const turns: KindTurn[] = [];
+  let failure: TerminalError | undefined;
+  for (const kind of kinds) {
+    const turn = turnOf(kind.name);
+    if (turn === undefined) continue;
+    try {
+      const own = { ...options, entityKind: kind.name, ...turn };
+      const tables =
+        kind.form === 'open' && hasCatalogue ? await takeTombstoneTurn(own) : NO_TABLES;
+      if (tables !== undefined) turns.push({ kind, horizonMs: turn.horizonMs, tables });
+    } catch (error) {
+      if (!(error instanceof TerminalError)) throw error;
+      failure ??= error;
+    }
+  }
+  return { turns, failure };
 }
 
 export function createRegionConfigurationDuty(options: {

@@ -1,9 +1,11 @@
 import {
   bucketOf,
   type ChangeSet,
+  type EntityKind,
   encodeChangeSet,
   formatStamp,
   type PeerProgress,
+  rowsKind,
   type TableStore,
 } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
@@ -29,7 +31,15 @@ const NOW_MS = Date.UTC(2026, 5, 1);
 
 type Settings = { [N in keyof typeof tandemSettings]?: SettingValue<(typeof tandemSettings)[N]> };
 
-async function setUp(given: Settings, peer: Partial<PeerProgress> = { allAppliedMs: NOW_MS }) {
+interface Given {
+  readonly peer?: Partial<PeerProgress>;
+  readonly kinds?: readonly EntityKind[];
+}
+
+async function setUp(
+  given: Settings,
+  { peer = { allAppliedMs: NOW_MS }, kinds = [customerKind] }: Given = {},
+) {
   const store: TableStore = createMemoryTableStore();
   for (const table of [ARCHIVE_TABLE, REPLICATION_TABLE]) await store.createTable(table);
   const sets = [9, 8, 7, 1].map((days) => setOf(NOW_MS - days * DAY_MS));
@@ -46,7 +56,7 @@ async function setUp(given: Settings, peer: Partial<PeerProgress> = { allApplied
     randomness: createSeededRandomness(1),
     logger: log.logger,
     store,
-    kinds: [customerKind],
+    kinds,
     opened: {
       configuration: { get },
       settings: {
@@ -70,6 +80,7 @@ async function setUp(given: Settings, peer: Partial<PeerProgress> = { allApplied
   });
   return {
     log,
+    store,
     trimmed,
     loseLease: () => void (holdsLease = false),
     turn: () => driveVirtualTime(clock, duty.turn(new AbortController().signal)),
@@ -113,10 +124,25 @@ describe('the duty of retention', () => {
   });
 
   test('I22: says so and trims nothing before every peer has said what it has', async () => {
-    const { turn, trimmed, log } = await setUp({ 'Archive.KeepMs': DAY_MS }, {});
+    const { turn, trimmed, log } = await setUp({ 'Archive.KeepMs': DAY_MS }, { peer: {} });
     await turn();
     expect(trimmed).toEqual([['Archive', 0]]);
     expect(log.of('retention-waits')).toHaveLength(1);
+  });
+
+  test('trims the other kinds where a person must mend the horizon of one, and names its row', async () => {
+    const kinds = [rowsKind, customerKind];
+    const { turn, trimmed, store } = await setUp({ 'Archive.KeepMs': 7.5 * DAY_MS }, { kinds });
+    await store.commit({
+      table: ARCHIVE_TABLE,
+      partitionKey: '~horizon',
+      operations: [{ kind: 'upsert', rowKey: rowsKind.name, properties: new Map() }],
+    });
+    await expect(turn()).rejects.toMatchObject({
+      code: 'ARCHIVE_DAMAGED',
+      message: expect.stringContaining(`~horizon/${rowsKind.name}`) as unknown,
+    });
+    expect(trimmed).toEqual([['Archive', 1]]);
   });
 
   test('leaves the tables to whoever has the lease', async () => {

@@ -55,7 +55,7 @@ export function createRetentionDuty(options: RetentionDutyOptions): Duty {
     async turn(signal) {
       const settings = readRetention(opened);
       if (!(await options.retentionLease.acquire(LEASE_MS))) return;
-      const trimmed = await trimRegion({
+      const trimmed = trimRegion({
         store,
         kinds,
         bucketCountOf: (entityKind) => bucketCountOf(entityKind, opened.settings),
@@ -65,7 +65,7 @@ export function createRetentionDuty(options: RetentionDutyOptions): Duty {
         settings,
         signal,
       });
-      for (const one of trimmed) {
+      for await (const one of trimmed) {
         activity.noteTrimmed(one);
         logger.info(
           { event: one.horizonMs === undefined ? 'retention-waits' : 'retention-trimmed', ...one },

@@ -246,7 +246,7 @@ describe('the tombstones of a region', () => {
       move = await drive(world, catalogue.stepMove('Moved', { kind, sinceMs }));
     }
     await drive(world, region.stop());
-    const kinds = [catalogKind, rowsKind, otherRowsKind];
+    const kinds = [catalogKind, otherRowsKind, rowsKind];
     const opened = await prepareRegion({
       region: 'east',
       store,
@@ -280,7 +280,14 @@ describe('the tombstones of a region', () => {
     await duty.turn(new AbortController().signal);
     expect(await left()).toEqual([2, 1]);
     await clock.advance(3_600_000);
-    await duty.turn(new AbortController().signal);
+    const horizon = { table: 'Rows2', partitionKey: '~horizon' };
+    const row = { kind: 'upsert' as const, rowKey: 'Rows2', properties: new Map() };
+    await store.commit({ ...horizon, operations: [row] });
+    // What a person must mend of one kind keeps no other from its turn, and is told at the end.
+    await expect(duty.turn(new AbortController().signal)).rejects.toMatchObject({
+      code: 'ARCHIVE_DAMAGED',
+      message: expect.stringContaining('~horizon/Rows2 of Rows2') as unknown,
+    });
     expect(await left()).toEqual([1, 1]);
   });
 });
