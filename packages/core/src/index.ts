@@ -85,6 +85,7 @@ export {
 export {
   decideMove,
   decodeOrigin,
+  describeMove,
   encodeOrigin,
   isMoving,
   type MoveStep,

@@ -265,6 +265,65 @@ describe('a table is moved to more buckets', () => {
     expect(told.err).toContain(why);
   });
 
+  test.each([
+    ['where it is moved from', 'east'],
+    ['in another region', 'west'],
+  ] as const)(
+    'and waits for nobody once it was deleted %s, but says so',
+    async (_, region) => {
+      const { east, west, move, drive, slow, clock } = await setUp();
+      slow.busMs = 40_000;
+      const told = move(...CONFIRMED);
+      await clock.advance(2_000);
+      const fromMs = clock.nowMs();
+      const { catalogue } = region === 'east' ? east : west;
+      await drive(catalogue.remove('Orders'));
+      const done = await drive(told);
+      expect(done.code).toBe(EXIT.usage);
+      expect(done.err).toContain(`was deleted in ${region} 2026-12-01T`);
+      expect(done.err).toContain('Once it is restored, repeat the command.');
+      expect(clock.nowMs() - fromMs).toBeLessThan(10_000);
+    },
+    60_000,
+  );
+
+  test('no further where it was mirrored in another region at the same time, and goes on once that is ended', async () => {
+    const { west, move, drive, slow, clock } = await setUp();
+    slow.busMs = 20_000;
+    await drive(west.catalogue.mirror('Orders', { home: 'west', to: 'shop', table: 'Plain' }));
+    const fromMs = clock.nowMs();
+    const told = await drive(move(...CONFIRMED));
+    expect(told.code).toBe(EXIT.usage);
+    expect(told.err).toContain('Table Orders is mirrored from west since 2026-12-01T');
+    expect(told.err).toContain('tandem tables mirror Orders --region west --end --apply');
+    expect(clock.nowMs() - fromMs).toBeLessThan(60_000);
+    await drive(west.catalogue.mirror('Orders', undefined));
+    slow.busMs = 0;
+    await clock.advance(60_000);
+    expect(await drive(move(...CONFIRMED))).toMatchObject({ json: { move: { state: 'settled' } } });
+  }, 60_000);
+
+  test.each([
+    ['was taken back', 'cancelled', 'was taken back meanwhile'],
+    ['was begun anew in another region', 'begun anew', 'is under way no more: it moves to Rows2'],
+  ])(
+    'and waits for nobody once the move %s',
+    async (_, what, why) => {
+      const { east, move, drive, slow, clock } = await setUp();
+      slow.busMs = 40_000;
+      const told = move(...CONFIRMED);
+      await clock.advance(2_000);
+      const { sinceMs } = (await drive(east.catalogue.findNow('Orders')))!.table.move!;
+      await drive(east.catalogue.stepMove('Orders', { kind: 'cancel', sinceMs }));
+      if (what === 'begun anew')
+        await drive(east.catalogue.stepMove('Orders', { kind: 'begin', home: 'west' }));
+      const done = await drive(told);
+      expect(done.code).toBe(EXIT.usage);
+      expect(done.err).toContain(why);
+    },
+    60_000,
+  );
+
   test('is exported by no command that would see one half of it', async () => {
     const { east, begin, drive, clock } = await setUp();
     await drive(east.catalogue.stepMove('Orders', { kind: 'begin', home: 'east' }));

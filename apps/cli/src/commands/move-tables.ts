@@ -15,9 +15,12 @@ import {
   catalogKind,
   currentTable,
   decideMove,
+  describeMove,
+  isLeaving,
   isMoving,
   type MoveStep,
   otherRowsKind,
+  readable,
   rowsIdOf,
   spacesOf,
   stampTimeMs,
@@ -226,20 +229,68 @@ function regionOf({ regions }: Moving, name: string): CliRegion {
   return found.own;
 }
 
-/** Resolves with when every region was seen to have heard of the state. */
+/**
+ * Resolves with when every region was seen to have heard of the state. Throws `UsageError` as soon as one tells that the move cannot go
+ * on: then there is nothing to hear of.
+ */
 async function untilHeard(moving: Moving, move: TableMove): Promise<number> {
   const { session, table } = moving;
   const { clock } = session.io;
   await untilAll(moving, {
-    left: async ({ own: { store } }) => {
-      const now = currentTable((await readTables({ store })).get(table.key));
-      if (now?.source === UNREADABLE || now?.generation !== table.generation) return true;
-      return now.move?.state !== move.state || now.move.sinceMs !== move.sinceMs;
+    left: async ({ own }) => {
+      const generations = (await readTables(own)).get(table.key) ?? [];
+      const ended = whatEnded(generations, { table, move, region: own.name });
+      if (ended !== undefined) throw new UsageError(escapeValue(ended));
+      return !isOfMove(currentTable(generations)?.move, move);
     },
     endMs: clock.nowMs() + BEHIND_MS_MAX,
     what: `have not heard that the table is ${move.state}`,
   });
   return clock.nowMs();
+}
+
+function isOfMove(known: TableMove | undefined, { state, home, sinceMs }: TableMove): boolean {
+  return known?.state === state && known.home === home && known.sinceMs === sinceMs;
+}
+
+/** Says why a move does not go on, as a region has the table; undefined where nothing there ends it. */
+function whatEnded(
+  generations: readonly TableGeneration[],
+  {
+    table: { name, generation },
+    move,
+    region,
+  }: { readonly table: TableGeneration; readonly move: TableMove; readonly region: string },
+): string | undefined {
+  const now = currentTable(generations);
+  if (now?.generation !== generation) {
+    const own = generations.find((one) => one.generation === generation);
+    // It has not come yet.
+    if (own?.deletedMs === undefined) return undefined;
+    const when = Number.isFinite(own.deletedMs) ? ` ${new Date(own.deletedMs).toISOString()}` : '';
+    return `Table ${name} was deleted in ${region}${when}, and is moved no further. Once it is restored, repeat the command.`;
+  }
+  const { mirror } = now;
+  if (mirror !== undefined) {
+    // It was begun before that region heard of the move; none is begun since, so once all have heard there is none.
+    const kept = readable(mirror);
+    const end = `tandem tables mirror ${name} --region ${kept?.home ?? region} --end --apply`;
+    const since = kept === undefined ? '' : ` since ${new Date(kept.sinceMs).toISOString()}`;
+    return (
+      `Table ${name} is mirrored from ${kept?.home ?? region}${since}, and cannot turn to its new space: end that (${end}) and repeat ` +
+      `the command, or leave the table where it is (tandem tables move ${name} --region ${move.home} --back --apply).`
+    );
+  }
+  // Its steps are taken there: what it says is so, and nobody is waited for to hear of it.
+  if (region !== move.home || now.source === UNREADABLE || isOfMove(now.move, move))
+    return undefined;
+  if (isLeaving(now.source)) {
+    const { state, home, sinceMs } = now.source;
+    const back = `tandem tables return ${name} --region ${home} --back --apply`;
+    return `Table ${name} is ${state} since ${new Date(sinceMs).toISOString()}, and does not move. Let it stay (${back}) and begin anew.`;
+  }
+  if (!isMoving(now.move)) return `The move of ${name} was taken back meanwhile. Begin anew.`;
+  return `This move of ${name} is under way no more: ${describeMove(name, now.move)}`;
 }
 
 /**

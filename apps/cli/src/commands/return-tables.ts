@@ -18,9 +18,11 @@ import {
   catalogKind,
   currentTable,
   decideReturn,
+  describeMove,
   isLeaving,
   isLiving,
   isMirroredStill,
+  isMoving,
   type Lease,
   overlaidBy,
   type ReadSource,
@@ -356,7 +358,10 @@ async function leave(leaving: Leaving, hold: MirrorHold): Promise<Outcome> {
       const holdIt: MirrorHold = async () => {
         const held = await hold();
         if (isLeavingSince(held.table.source, begun)) return held;
-        throw new UsageError(`The return of ${table.name} was taken back meanwhile. Begin anew.`);
+        const { move } = held.table;
+        // Begun in another region at the same time: of the two the catalogue keeps one.
+        const why = isMoving(move) ? describeMove(table.name, move) : 'Begin anew.';
+        throw new UsageError(`The return of ${table.name} was taken back meanwhile: ${why}`);
       };
       const passed = await closeOthers(leaving, begun, holdIt);
       heldFromMs = clock.nowMs();

@@ -300,6 +300,8 @@ export interface RestoreDecision {
   readonly generation: number;
   /** Whose settings it gets. */
   readonly from: TableGeneration;
+  /** Says where the rows lie and come from: of the generations that showed them the last, whichever is asked for. */
+  readonly last: TableGeneration;
   /** Whose rows it shows. */
   readonly rowsOf: number;
 }
@@ -330,14 +332,27 @@ export function decideRestore(
     const which = generation === undefined ? 'table' : `generation ${formatGeneration(generation)}`;
     throw refuse(`no ${which} of that name was deleted.`);
   }
-  if (from.source === UNREADABLE) {
+  const last = lastOfRows(generations, from);
+  if (last.source === UNREADABLE) {
     throw refuse('where its rows come from can only be read by a newer build. Upgrade this one.');
   }
   const keptUntilMs = lastShownMs(generations, from.rowsOf) + keepMs;
   if (isMarked(generations, from.rowsOf) || nowMs >= keptUntilMs) {
     throw refuse(`its rows were kept until ${new Date(keptUntilMs).toISOString()}.`);
   }
-  return { generation: nextGeneration(name, generations), from, rowsOf: from.rowsOf };
+  return { generation: nextGeneration(name, generations), from, last, rowsOf: from.rowsOf };
+}
+
+/** Returns the last generation that showed the rows of one: they may have moved, or been proven, since that one was deleted. */
+function lastOfRows(
+  generations: readonly TableGeneration[],
+  one: TableGeneration,
+): TableGeneration {
+  return (
+    generations.findLast(
+      ({ createdMs, rowsOf }) => createdMs !== undefined && rowsOf === one.rowsOf,
+    ) ?? one
+  );
 }
 
 /**

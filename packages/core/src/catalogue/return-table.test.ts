@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { decideReturn, isReturnOf, sourceAfterReturn, type TableMirror } from './table-mirror.ts';
+import type { TableMove } from './table-move.ts';
 import {
   decodeSource,
   encodeSource,
@@ -31,8 +32,10 @@ const STAY = { kind: 'stay', home: 'east' } as const;
 const tableOf = (source: TableSource | undefined, mirror: TableMirror | undefined = MIRROR) => ({
   name: 'Orders',
   source,
+  move: undefined,
   mirror,
 });
+const MOVE: TableMove = { state: 'joining', from: 'Rows', to: 'Rows2', home: 'west', sinceMs: 7 };
 
 describe('the return of a table', () => {
   test.each([
@@ -64,6 +67,18 @@ describe('the return of a table', () => {
     const other = decideReturn(tableOf(before), LEAVE, 3_000)!;
     expect(() => decideReturn(tableOf(other), own, 4_000)).toThrow('another return of it');
     expect(decideReturn(tableOf(before), own, 2_000)).toBe(before);
+  });
+
+  test('is refused by name while the table moves, and goes no further where a move was begun at the same time', () => {
+    const moving = { ...tableOf(undefined), move: MOVE };
+    const why =
+      'it moves to Rows2, joining since 1970-01-01T00:00:00.007Z. tandem tables move Orders --region west';
+    expect(() => decideReturn(moving, LEAVE, 1_000)).toThrow(why);
+    expect(() => decideReturn(moving, { kind: 'hold', sinceMs: 9 }, 1_000)).toThrow(why);
+    const left = { kind: 'left', sinceMs: 9, rows: 1 } as const;
+    expect(() => decideReturn(moving, left, 1_000)).toThrow(why);
+    const settled = { ...moving, move: { ...MOVE, state: 'settled' as const } };
+    expect(decideReturn(settled, LEAVE, 1_000)?.state).toBe('closing');
   });
 
   test('is held everywhere while a build cannot read what it is', () => {
@@ -107,11 +122,7 @@ describe('the return of a table', () => {
   });
 
   test.each([
-    [
-      'nothing mirrors it',
-      { name: 'Orders', source: DONE, mirror: undefined },
-      'nothing mirrors it',
-    ],
+    ['nothing mirrors it', { ...tableOf(DONE), mirror: undefined }, 'nothing mirrors it'],
     ['another region does', tableOf(DONE, { ...MIRROR, home: 'west' }), 'west mirrors it'],
     ['it is forwarded', tableOf(PROXY), 'it is proxy'],
     ['another region copies it', tableOf({ ...COPIED, home: 'west' }), 'west still copies it'],

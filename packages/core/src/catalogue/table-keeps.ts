@@ -64,17 +64,21 @@ const DONE_NOTICE_MS = 60_000;
 /**
  * Returns the ids of the tables in which a row here may hide one of an old table, or of the other space, so that no tombstone of
  * theirs may go, or the old row would come back. Those that were deleted count too: they can be restored, with the old rows behind them.
+ * Of the generations that show the rows the last one counts: what it was restored from says for ever where it was then.
  */
 export function hidingTableIds(catalogue: Catalogue, nowMs: number): ReadonlySet<string> {
   const ids = new Set<string>();
   for (const [key, generations] of catalogue) {
-    for (const { source, move, rowsOf } of generations) {
+    for (const { createdMs, source, move, rowsOf } of generations) {
+      if (createdMs === undefined) continue;
       const read = readable(source);
       const isDone =
         source === undefined || (read?.state === 'done' && nowMs - read.sinceMs > DONE_NOTICE_MS);
       const isSettled =
         move === undefined || (!isMoving(move) && nowMs - move.sinceMs > DONE_NOTICE_MS);
-      if (!isDone || !isSettled) ids.add(openTableId(key, formatGeneration(rowsOf)));
+      const id = openTableId(key, formatGeneration(rowsOf));
+      if (isDone && isSettled) ids.delete(id);
+      else ids.add(id);
     }
   }
   return ids;

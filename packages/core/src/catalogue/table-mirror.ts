@@ -7,7 +7,7 @@ import { Value } from 'typebox/value';
 import { assert, assertNever, TerminalError } from '../errors.ts';
 import { TABLE_NAME } from '../limits/table-limits.ts';
 import { isRegionName } from '../time/stamp.ts';
-import { isMoving, type TableMove } from './table-move.ts';
+import { describeMove, isMoving, type TableMove } from './table-move.ts';
 import {
   isLeaving,
   isOverlaid,
@@ -84,12 +84,20 @@ export function decideMirror(
   if (mirror === UNREADABLE) throw refuse('a newer build wrote how it is. Use its command.');
   if (mirror !== undefined) {
     if (mirror.home === asked.home && isSamePlace(mirror, asked)) return mirror;
-    throw refuse(`it is, to ${mirror.table} of ${mirror.to} from ${mirror.home}. End that first.`);
+    throw refuse(
+      `it is, to ${mirror.table} of ${mirror.to} from ${mirror.home}. End that first, which began ` +
+        `${new Date(mirror.sinceMs).toISOString()}: tandem tables mirror ${current.name} --region ${mirror.home} --end --apply.`,
+    );
   }
   if (source === UNREADABLE) throw refuse('a newer build wrote where its rows come from.');
-  if (isMoving(move)) throw refuse(`it moves to ${move.to}. Mirror it when that is settled.`);
+  if (isMoving(move)) throw refuse(describeMove(current.name, move));
   if (source !== undefined) {
-    if (isLeaving(source)) throw refuse(`it is ${source.state}. See tandem tables return.`);
+    if (isLeaving(source)) {
+      const since = new Date(source.sinceMs).toISOString();
+      throw refuse(
+        `it is ${source.state} since ${since}. See tandem tables return ${current.name} --region ${source.home}.`,
+      );
+    }
     if (source.state !== 'done' && !isOverlaid(source)) {
       throw refuse(`it is ${source.state}: its rows are in the old table. Take it over first.`);
     }
@@ -158,6 +166,7 @@ export type ReturnStep =
 interface Returnable {
   readonly name: string;
   readonly source: ReadSource | undefined;
+  readonly move: TableMove | undefined;
   readonly mirror: ReadMirror | undefined;
 }
 
@@ -221,7 +230,9 @@ function leave(
   before: TableSource | undefined,
   { home, nowMs }: { readonly home: string; readonly nowMs: number },
 ): TableSource {
-  const { mirror } = table;
+  const { mirror, move } = table;
+  // What is proven equal to the plain table is one space, and rows lie in two.
+  if (isMoving(move)) throw refusal(table, describeMove(table.name, move));
   if (mirror === undefined) {
     throw refusal(table, 'nothing mirrors it. Begin with tandem tables mirror --to.');
   }
@@ -271,6 +282,8 @@ export function isReturnOf(
 }
 
 function wasLetStay(table: Returnable): TerminalError {
+  // Begun in another region at the same time: of the two the catalogue keeps one.
+  if (isMoving(table.move)) return refusal(table, describeMove(table.name, table.move));
   return refusal(table, 'it was let stay meanwhile. Begin anew.');
 }
 

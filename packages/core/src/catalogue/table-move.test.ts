@@ -141,10 +141,40 @@ describe('the states of a table that moves to another space', () => {
 
   test('begin for no table that is mirrored, nor is one mirrored that moves', () => {
     const mirror = { home: 'east', to: 'shop', table: 'Plain', sinceMs: 1 };
-    expect(() => decideMove({ ...tableOf(), mirror }, BEGIN, 10)).toThrow('it is mirrored');
-    expect(() => decideMirror(tableOf({ move: MOVE }), mirror, [])).toThrow('it moves to Rows2');
+    expect(() => decideMove({ ...tableOf(), mirror }, BEGIN, 10)).toThrow(
+      'it is mirrored to Plain of shop from east since 1970-01-01T00:00:00.001Z. End that first: ' +
+        'tandem tables mirror Orders --region east --end --apply.',
+    );
+    expect(() => decideMirror(tableOf({ move: MOVE }), mirror, [])).toThrow(
+      'it moves to Rows2, joining since 1970-01-01T00:00:00.010Z. tandem tables move Orders --region east --apply goes on to ' +
+        'the end, or tandem tables move Orders --region east --back --apply leaves it where it is.',
+    );
+    const turning = { ...MOVE, state: 'turning' as const };
+    expect(() => decideMirror(tableOf({ move: turning }), mirror, [])).toThrow(/to the end\.$/);
+    expect(() => decideMove({ ...tableOf(), mirror: UNREADABLE }, BEGIN, 10)).toThrow(
+      'a newer build',
+    );
     const settled = { ...MOVE, state: 'settled' as const };
     expect(decideMirror(tableOf({ move: settled }), mirror, [])).toBeUndefined();
+  });
+
+  test('turn for no table that was mirrored in another region at the same time, and can be left where they are then', () => {
+    const mirror = { home: 'west', to: 'shop', table: 'Plain', sinceMs: 1 };
+    const both = { ...tableOf({ move: MOVE }), mirror };
+    expect(() => decideMove(both, { kind: 'turn', sinceMs: 10 }, 50)).toThrow(
+      'it is mirrored to Plain',
+    );
+    expect(decideMove(both, { kind: 'cancel', sinceMs: 10 }, 50)).toBeUndefined();
+  });
+
+  test('begin for no table that is on its way out, and say how that is ended', () => {
+    const { from, home } = DONE;
+    const source: TableSource = { state: 'closing', home, from, table: 'Plain', sinceMs: 5 };
+    expect(() => decideMove(tableOf({ source }), BEGIN, 50)).toThrow(
+      'it is closing to Plain of shop since 1970-01-01T00:00:00.005Z. tandem tables return Orders --region east --back --apply',
+    );
+    const returned = { ...source, state: 'returned' as const };
+    expect(() => decideMove(tableOf({ source: returned }), BEGIN, 50)).toThrow('no way back');
   });
 });
 
@@ -196,6 +226,15 @@ describe('what else follows for a table that moves', () => {
     }
     const settled = { ...MOVE, state: 'settled' as const, sinceMs: 1_000 };
     expect([hidingAt(settled, 61_000), hidingAt(settled, 61_001)]).toEqual([1, 0]);
+    // What was deleted while it moved says so for ever; restored it has moved since, or moves still.
+    const ended = { ...tableOf({ move: { ...MOVE, state: 'moved' } }), deletedMs: 5 };
+    const restored = { ...tableOf({ move: settled }), generation: 1, rowsOf: 0 };
+    const hidingOf = (...generations: TableGeneration[]): number =>
+      hidingTableIds(new Map([['orders', generations]]), 1e9).size;
+    expect(hidingOf(ended, restored)).toBe(0);
+    expect(hidingOf(ended, { ...restored, move: ended.move })).toBe(1);
+    // Made anew under the name it has rows of its own.
+    expect(hidingOf(ended, { ...restored, rowsOf: 1 })).toBe(1);
   });
 
   test('its rows go from the old space alone, once it is settled and every process has heard of that', () => {

@@ -25,7 +25,14 @@ import {
 } from '../entity-kind/entity-kind.ts';
 import { assert, assertNever, TerminalError } from '../errors.ts';
 import { isRegionName } from '../time/stamp.ts';
-import { decodeSource, encodeSource, type ReadSource, UNREADABLE } from './table-source.ts';
+import {
+  decodeSource,
+  encodeSource,
+  isLeaving,
+  type ReadSource,
+  readable,
+  UNREADABLE,
+} from './table-source.ts';
 
 const MOVE_STATES = ['joining', 'turning', 'moved', 'settled'] as const;
 export type MoveState = (typeof MOVE_STATES)[number];
@@ -114,7 +121,14 @@ interface Movable extends Placed {
   readonly name: string;
   readonly source: ReadSource | undefined;
   /** The plain table that is kept equal to it; undefined where there is none. */
-  readonly mirror: object | string | undefined;
+  readonly mirror: Mirrored | typeof UNREADABLE | undefined;
+}
+
+interface Mirrored {
+  readonly home: string;
+  readonly to: string;
+  readonly table: string;
+  readonly sinceMs: number;
 }
 
 /** The state that a step is taken in, and the one that it leads to. */
@@ -149,6 +163,8 @@ export function decideMove(table: Movable, step: MoveStep, nowMs: number): Table
         throw refusal(table, `it is ${move?.state ?? 'at rest'}, and cannot be ${what}.`);
       }
       checkSince(table, move, step.sinceMs);
+      // Begun in another region before that one had heard: a mirror reads one space, and would delete what lies in the other.
+      if (step.kind === 'turn' && table.mirror !== undefined) throw mirrored(table, table.mirror);
       return { ...move, state: after, sinceMs: Math.trunc(nowMs) };
     }
     default:
@@ -165,16 +181,51 @@ function beginMove(table: Movable, home: string, nowMs: number): TableMove {
   const { replicate, source, move, mirror } = table;
   if (isMoving(move)) {
     if (move.home === home) return move;
-    throw refusal(table, `${move.home} moves it. Give that as --region.`);
+    throw refusal(
+      table,
+      `${move.home} moves it. Give that as --region: ${describeMove(table.name, move)}`,
+    );
   }
   if (source === UNREADABLE) throw refusal(table, 'a newer build wrote where its rows come from.');
   if (replicate !== 'all') throw refusal(table, 'it goes to no other region.');
+  if (isLeaving(source)) {
+    const { state, from, table: there, sinceMs } = source;
+    const ends =
+      state === 'returned'
+        ? 'It has no way back.'
+        : `tandem tables return ${table.name} --region ${source.home} --back --apply lets it stay.`;
+    const since = new Date(sinceMs).toISOString();
+    throw refusal(table, `it is ${state} to ${there} of ${from} since ${since}. ${ends}`);
+  }
   if (source !== undefined && source.state !== 'done') {
     throw refusal(table, `it is ${source.state}, and its rows are not all here.`);
   }
-  if (mirror !== undefined) throw refusal(table, 'it is mirrored. End that first.');
+  if (mirror !== undefined) throw mirrored(table, mirror);
   if (move !== undefined) throw refusal(table, `it lies in ${move.to} already.`);
   return { state: 'joining', from: 'Rows', to: 'Rows2', home, sinceMs: Math.trunc(nowMs) };
+}
+
+function mirrored(table: Movable, mirror: NonNullable<Movable['mirror']>): TerminalError {
+  const kept = readable(mirror);
+  if (kept === undefined) {
+    return refusal(table, 'it is mirrored, as a newer build wrote. Use its command to end that.');
+  }
+  const { home, to, table: there, sinceMs } = kept;
+  return refusal(
+    table,
+    `it is mirrored to ${there} of ${to} from ${home} since ${new Date(sinceMs).toISOString()}. End that first: ` +
+      `tandem tables mirror ${table.name} --region ${home} --end --apply.`,
+  );
+}
+
+/** Says that a table moves, since when, and how that is ended: whatever else would be begun has to wait for it. */
+export function describeMove(name: string, { state, to, home, sinceMs }: TableMove): string {
+  const command = `tandem tables move ${name} --region ${home}`;
+  const back = state === 'joining' ? `, or ${command} --back --apply leaves it where it is` : '';
+  return (
+    `it moves to ${to}, ${state} since ${new Date(sinceMs).toISOString()}. ` +
+    `${command} --apply goes on to the end${back}.`
+  );
 }
 
 function refusal({ name }: Movable, why: string): TerminalError {

@@ -276,6 +276,99 @@ describe('a table that is deleted', () => {
   });
 });
 
+describe('a table that is moved, or mirrored and returned', () => {
+  const BEGIN = { kind: 'begin', home: 'east' } as const;
+  const MIRROR = { home: 'west', to: 'shop', table: 'Plain' };
+
+  async function setUp() {
+    const { regions, open } = await createHarness();
+    const [east, west] = [open(regions.east), open(regions.west)];
+    await east.create('Orders');
+    await regions.settle();
+    return { regions, east, west };
+  }
+
+  /** Takes all steps of a move that has begun. */
+  async function finishMove(catalogue: TableCatalogue): Promise<void> {
+    let move = (await catalogue.stepMove('Orders', BEGIN))!;
+    for (const kind of ['turn', 'turned', 'settle'] as const) {
+      move = (await catalogue.stepMove('Orders', { kind, sinceMs: move.sinceMs }))!;
+    }
+  }
+
+  test.each(['the move', 'the mirror'])(
+    'I26: at once in two regions goes no further than where there is a way back, with %s first',
+    async (first) => {
+      const { regions, east, west } = await setUp();
+      const move = () => east.stepMove('Orders', BEGIN);
+      const mirror = () => west.mirror('Orders', MIRROR);
+      if (first === 'the move') await move();
+      await mirror();
+      if (first !== 'the move') await move();
+      // Neither had heard of the other; from now on both have.
+      await regions.settle();
+      for (const one of [east, west]) {
+        const { table } = (await one.findNow('Orders'))!;
+        expect(table).toMatchObject({ move: { state: 'joining' }, mirror: MIRROR });
+      }
+      const { sinceMs } = (await move())!;
+      const turn = { kind: 'turn', sinceMs } as const;
+      await expect(east.stepMove('Orders', turn)).rejects.toThrow(
+        'it is mirrored to Plain of shop from west since',
+      );
+      const leave = { kind: 'leave', home: 'west' } as const;
+      await expect(west.stepReturn('Orders', leave)).rejects.toThrow('it moves to Rows2, joining');
+      // Either gives way, and the other goes on.
+      await west.mirror('Orders', undefined);
+      await regions.settle();
+      expect(await east.stepMove('Orders', turn)).toMatchObject({ state: 'turning' });
+      await expect(east.mirror('Orders', MIRROR)).rejects.toThrow('it moves to Rows2, turning');
+    },
+  );
+
+  test('I26: a return and a move that begin at once in two regions are one of both everywhere, and the other goes no further', async () => {
+    const { regions, east, west } = await setUp();
+    await west.mirror('Orders', MIRROR);
+    const leaving = (await west.stepReturn('Orders', { kind: 'leave', home: 'west' }))!;
+    await regions.clock.advance(1);
+    // East has heard of neither.
+    const begun = (await east.stepMove('Orders', BEGIN))!;
+    await regions.settle();
+    for (const one of [east, west]) {
+      const { table } = (await one.findNow('Orders'))!;
+      expect([table.source, table.move]).toEqual([undefined, begun]);
+    }
+    const hold = { kind: 'hold', sinceMs: leaving.sinceMs } as const;
+    await expect(west.stepReturn('Orders', hold)).rejects.toThrow('it moves to Rows2, joining');
+  });
+
+  test('comes back where its rows are, whichever of the generations that showed them is asked for', async () => {
+    const { regions, east, west } = await setUp();
+    await regions.drive(east.remove('Orders'));
+    await east.restore('Orders');
+    await finishMove(east);
+    await regions.drive(east.remove('Orders'));
+    await regions.settle();
+    // The rows of the first generation have moved since that one was deleted.
+    const restored = await west.restore('Orders', 0);
+    expect(restored).toMatchObject({ generation: 2, rowsOf: 0, move: { state: 'settled' } });
+    await regions.settle();
+    expect((await east.findNow('Orders'))?.table.move).toEqual(restored.move);
+  });
+
+  test('goes on with its move when it was deleted meanwhile and comes back, and what was begun before it does not', async () => {
+    const { regions, east } = await setUp();
+    const begun = (await east.stepMove('Orders', BEGIN))!;
+    await regions.drive(east.remove('Orders'));
+    await east.restore('Orders');
+    const turn = { kind: 'turn', sinceMs: begun.sinceMs } as const;
+    await expect(east.stepMove('Orders', turn, 0)).rejects.toThrow('There is no table Orders');
+    expect(await east.stepMove('Orders', turn, 1)).toMatchObject({ state: 'turning' });
+    // A mirror is of the generation that it was begun for.
+    expect((await east.findNow('Orders'))?.table.mirror).toBeUndefined();
+  });
+});
+
 describe('what a process remembers', () => {
   test('is read anew once a second while it is asked for, and not at all while it is not', async () => {
     const { regions, open } = await createHarness();

@@ -402,11 +402,11 @@ async function restore(
   const { table: restored } = await writeDecided(name, options, (generations) => {
     const nowMs = clock.nowMs();
     const asked = { generation, nowMs, keepMs: options.keepMs() };
-    const { from, rowsOf, generation: next } = decideRestore(name, generations, asked);
-    const known = readable(from.source);
+    const { from, last, rowsOf, generation: next } = decideRestore(name, generations, asked);
+    const known = readable(last.source);
     // Who brings back what has left, or was about to, wants the rows as they were here.
     const source = isLeaving(known) ? known.before : known;
-    const { move } = from;
+    const { move } = last;
     const record = toCreation(from.name, settingsOf(from), { nowMs, rowsOf, source, move });
     return { kind: 'create', generation: next, record };
   });
@@ -520,7 +520,11 @@ interface ReturnAsked extends Pick<Asked, 'name' | 'generation'> {
 function stepReturn({ step, ...asked }: ReturnAsked, own: Own): Promise<TableSource | undefined> {
   const none = (): TerminalError => noTableTo(asked.name, 'returned');
   return changeRecord({ ...asked, none }, own, ({ current, source, move, mirror }) => {
-    const next = decideReturn({ name: current.name, source, mirror }, step, own.clock.nowMs());
+    const next = decideReturn(
+      { name: current.name, source, move, mirror },
+      step,
+      own.clock.nowMs(),
+    );
     return next === source
       ? { result: next }
       : { result: next, patch: { source: encodeOrigin({ source: next, move }) } };
