@@ -101,7 +101,7 @@ describe('an entity that a client sends', () => {
     ['{"RowKey":"a/b"}', 'OutOfRangeInput'],
     ['{"RowKey":"a\\u0085"}', 'OutOfRangeInput'],
     ['{"a-b":1}', 'PropertyNameInvalid'],
-    ['{"a\u0301":1}', 'PropertyNameInvalid'],
+    ['{"\u0301a":1}', 'PropertyNameInvalid'],
     ['{"a\u200d":1}', 'PropertyNameInvalid'],
     ['{"\u2167":1}', 'PropertyNameInvalid'],
     ['{"a\u00b2":1}', 'PropertyNameInvalid'],

@@ -27,9 +27,9 @@ export function checkKey(name: string, key: string): void {
   }
 }
 
-const PROPERTY_NAME = /^[\p{L}_][\p{L}\p{Nl}\p{Nd}_]*$/u;
+const PROPERTY_NAME = /^[\p{L}_][\p{L}\p{Mn}\p{Mc}\p{Nl}\p{Nd}_]*$/u;
 
-/** Tells whether a text can name a property: an identifier of C#, but for the marks and joiners that no region takes. */
+/** Tells whether a text can name a property: an identifier of C#, but for the joiners that no region takes. */
 export function isPropertyName(name: string): boolean {
   return PROPERTY_NAME.test(name);
 }

@@ -242,7 +242,7 @@ describe('tandem dead-letters', () => {
   });
 
   test('shows what is deflated as it was before', async () => {
-    const plain = `{"wire":9,"text":"${'to be read '.repeat(50)}"}`;
+    const plain = `{"wire":99,"text":"${'to be read '.repeat(50)}"}`;
     const { run } = await createPoisoned(deflateChangeSet(new TextEncoder().encode(plain)));
     const { json } = await run('dead-letters', 'list', '--region', 'west');
     const [letter] = json['deadLetters'] as { number: string }[];

@@ -1,4 +1,4 @@
-import type { FieldValue, Properties, TableStore } from '@tandem/core';
+import { type FieldValue, MARK_WIRE_VERSION, type Properties, type TableStore } from '@tandem/core';
 import {
   createMemoryTableStore,
   createSeededRandomness,
@@ -234,5 +234,23 @@ describe('I26: a table is taken over by commands', () => {
       code: EXIT.finding,
       json: { applied: false, rows: 5, refusedCount: 1 },
     });
+  });
+
+  test('is refused before anything begins where a name has a mark that regions do not take yet', async () => {
+    const adoptMarked = async (settings: Partial<Record<keyof typeof SETTINGS, string>>) => {
+      const { shop, adopt } = await setUp(settings);
+      const properties = new Map([['नाम', { type: 'String' as const, value: 'x' }]]);
+      const operations = [{ kind: 'upsert' as const, rowKey: '5', properties }];
+      await shop.commit({ table: 'Plain', partitionKey: 'p', operations });
+      return adopt('--apply');
+    };
+    const refused = await adoptMarked({});
+    expect(refused).toMatchObject({
+      code: EXIT.finding,
+      json: { applied: false, rows: 5, refusedCount: 1 },
+    });
+    expect(JSON.stringify(refused.json)).toContain('Messages.WireVersion');
+    const taken = await adoptMarked({ 'Messages.WireVersion': String(MARK_WIRE_VERSION) });
+    expect(taken).toMatchObject({ code: EXIT.ok, json: { rows: 5 } });
   });
 });

@@ -4,6 +4,7 @@ import {
   catalogKind,
   currentTable,
   decideAdopt,
+  findMarkFault,
   openIdRange,
   readable,
   rowsIdOf,
@@ -41,7 +42,7 @@ import {
   sourceJson,
   tellSource,
 } from '../regions/plain-accounts.ts';
-import type { CliRegion } from '../regions/region.ts';
+import { type CliRegion, readWireVersion } from '../regions/region.ts';
 import { requireConfirmation } from '../regions/require-confirmation.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
@@ -173,7 +174,9 @@ async function adopt(
   const decision = decideAdopt(name, { home: region, from, table: accountTable }, generations);
   if (decision.kind === 'exists') return tellAdopted(decision, region);
   const store = await openAccount(session, regionNamed(regions, region), from);
-  const found = await countRows(session, { store, table: accountTable, tableId: ANY_TABLE });
+  const wireVersion = Math.min(...(await Promise.all(regions.map(readWireVersion))));
+  const plain = { store, table: accountTable, tableId: ANY_TABLE, wireVersion };
+  const found = await countRows(session, plain);
   const what = `table ${accountTable} of ${from}: ${found.rows} rows`;
   if (found.refused.length > 0) {
     return {
@@ -244,19 +247,30 @@ interface Counted {
 const PAGE_ROWS = 1_000;
 const NAMED_MAX = 20;
 
+interface PlainRows {
+  readonly store: TableStore;
+  readonly table: string;
+  readonly tableId: string;
+  /** The newest that every region reads. */
+  readonly wireVersion: number;
+}
+
 async function countRows(
   { io, progress }: Session,
-  plain: { readonly store: TableStore; readonly table: string; readonly tableId: string },
+  { wireVersion, ...plain }: PlainRows,
 ): Promise<Counted> {
   const refused: NamedRow[] = [];
   let rows = 0;
   let refusedCount = 0;
+  const refuse = (row: NamedRow): void => {
+    refusedCount += 1;
+    if (refused.length < NAMED_MAX) refused.push(row);
+  };
   const old = createOldTable({
     ...plain,
     onRefused(row) {
-      refusedCount += 1;
       rows += 1;
-      if (refused.length < NAMED_MAX) refused.push(row);
+      refuse(row);
     },
   });
   let range: ReturnType<typeof openIdRange> | undefined = openIdRange(plain.tableId, {
@@ -268,6 +282,10 @@ async function countRows(
     io.signal.throwIfAborted();
     const page = await old.page({ range, limit: PAGE_ROWS, continuation, where: undefined });
     rows += page.rows.length;
+    for (const { partitionKey, rowKey, state } of page.rows) {
+      const fault = findMarkFault([...state.fields.keys()], wireVersion);
+      if (fault !== undefined) refuse({ partitionKey, rowKey, why: fault.text });
+    }
     progress.update('rows', rows);
     range = page.rest;
     continuation = page.continuation;

@@ -1,4 +1,4 @@
-import type { Clock, Randomness, TableStore } from '@tandem/core';
+import { type Clock, NEWEST_WIRE_VERSION, type Randomness, type TableStore } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { openRegion } from '@tandem/region';
 import { createLogger, createSystemClock } from '@tandem/service-kit';
@@ -22,7 +22,10 @@ export async function openLocalTables(options: LocalTablesOptions = {}): Promise
     region: 'east',
     store,
     tables: {},
-    settings: { 'Customer.DataAccess': 'single-region', 'Messages.WireVersion': '7' },
+    settings: {
+      'Customer.DataAccess': 'single-region',
+      'Messages.WireVersion': String(NEWEST_WIRE_VERSION),
+    },
     clock: {
       nowMs: () => clock.nowMs(),
       sleep: (durationMs, signal) => clock.sleep(Math.min(durationMs, SLEEP_MS_MAX), signal),

@@ -50,7 +50,7 @@ describe('a row of an open kind', () => {
   ])('bad input: has no property %j, and the error says which names there are', (name) => {
     expect(findEntityFault(rowsKind, ID, stateOf([name]))).toMatchObject({
       reason: 'FIELD_RESERVED',
-      text: expect.stringMatching(/1 to 255 letters, digits and _/),
+      text: expect.stringMatching(/1 to 255 letters, combining marks, digits and _/),
     });
   });
 

@@ -1,6 +1,6 @@
 import type { RefusalReason } from '../arrival/refusal.ts';
 import { assertNever, TerminalError } from '../errors.ts';
-import { findValueFault, isPropertyName } from '../limits/table-limits.ts';
+import { findValueFault, hasMark, isPropertyName } from '../limits/table-limits.ts';
 import type { Conflict, ContestedField } from '../model/conflict.ts';
 import { type EntityState, findFieldNameFault } from '../state/entity-state.ts';
 import type { FieldValues } from '../state/write-entity.ts';
@@ -15,6 +15,7 @@ import {
   isWholeText,
   type NullableFieldValue,
 } from '../values/field-value.ts';
+import { MARK_WIRE_VERSION } from '../wire/versions.ts';
 import type { EntityKind, EntityOf, TypedKind } from './entity-kind.ts';
 import {
   CHANGE_SET_BYTES_MAX,
@@ -220,7 +221,22 @@ interface FieldRules extends Pick<TypedKind, 'edmTypes' | 'budgets' | 'unknownFi
  */
 export const OPEN_NAMES_MAX = 2_000;
 const OPEN_NAME_RULE =
-  'a name has 1 to 255 letters, digits and _, no digit first, and is none of PartitionKey, RowKey, Timestamp';
+  'a name has 1 to 255 letters, combining marks, digits and _, a letter or _ first, and is none of PartitionKey, ' +
+  'RowKey, Timestamp';
+
+/** Says of which of the names it is that regions do not take it below a wire version, where that is not reached. */
+export function findMarkFault(
+  names: readonly string[],
+  wireVersion: number,
+): EntityFault | undefined {
+  if (wireVersion >= MARK_WIRE_VERSION) return undefined;
+  const marked = names.find(hasMark);
+  if (marked === undefined) return undefined;
+  const text =
+    `its field "${marked}" has a combining mark in its name, which regions take from Messages.WireVersion ` +
+    `${MARK_WIRE_VERSION} on, and it is ${wireVersion}. Upgrade every region, then raise the setting`;
+  return { reason: 'FIELD_RESERVED', text };
+}
 
 /** An open kind knows none of its fields. */
 const OPEN_RULES: FieldRules = {

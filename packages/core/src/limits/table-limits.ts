@@ -41,7 +41,8 @@ const LENGTH_BYTES = 4;
 
 /** Is the service's rule for names of tables: 3 to 63 letters and digits, a letter first. */
 export const TABLE_NAME = /^[A-Za-z][A-Za-z0-9]{2,62}$/;
-const PROPERTY_NAME = /^[\p{L}_][\p{L}\p{N}_]*$/u;
+const PROPERTY_NAME = /^[\p{L}_][\p{L}\p{Mn}\p{Mc}\p{N}_]*$/u;
+const MARK = /[\p{Mn}\p{Mc}]/u;
 /** It travels as a header. */
 const ETAG = /^[\x20-\x7e]{1,256}$/;
 const RESERVED_NAMES = new Set(['PartitionKey', 'RowKey', 'Timestamp']);
@@ -52,6 +53,11 @@ const KEY_FORBIDDEN = /[/\\#?\u0000-\u001f\u007f-\u009f]/;
 export function isPropertyName(name: string): boolean {
   if (name.length > PROPERTY_NAME_LENGTH_MAX) return false;
   return PROPERTY_NAME.test(name) && !RESERVED_NAMES.has(name);
+}
+
+/** Says whether a name of a property has a combining mark, which not every build takes. */
+export function hasMark(name: string): boolean {
+  return MARK.test(name);
 }
 
 /** Says whether a table can be named so. */
@@ -266,7 +272,7 @@ function checkPropertyName(row: string, name: string): void {
   }
   if (isPropertyName(name)) return;
   throw invalid(
-    `${row}: "${name}" is no name for a property. Use letters, digits and _, no digit first, ` +
+    `${row}: "${name}" is no name for a property. Use letters, combining marks, digits and _, a letter or _ first, ` +
       `and none of ${[...RESERVED_NAMES].join(', ')}.`,
   );
 }

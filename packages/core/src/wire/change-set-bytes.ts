@@ -2,7 +2,7 @@ import { deflateSync, inflateSync } from 'node:zlib';
 import { type Static, Type } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { TerminalError } from '../errors.ts';
-import { isPropertyName } from '../limits/table-limits.ts';
+import { hasMark, isPropertyName } from '../limits/table-limits.ts';
 import {
   CHANGES_PER_SET_MAX,
   CHANGES_WITH_OUTBOX_MAX,
@@ -38,6 +38,7 @@ import {
   BASE_WIRE_VERSION,
   DEFLATED_WIRE_VERSION,
   FULL_WIRE_VERSION,
+  MARK_WIRE_VERSION,
   NEWEST_WIRE_VERSION,
   REQUEST_WIRE_VERSION,
   WHOLE_WIRE_VERSION,
@@ -87,6 +88,7 @@ export function joinChangeSet(
 
 /** Returns the oldest version that says all of the set: what needs no newer one stays readable everywhere. */
 function wireVersionOf({ changes, stamp, whole }: ChangeSet): number {
+  if (changes.some(({ state }) => [...state.fields.keys()].some(hasMark))) return MARK_WIRE_VERSION;
   if (changes.some(({ state }) => state.request !== undefined)) return REQUEST_WIRE_VERSION;
   if (changes.some(({ state }) => !hasSeen(state.vector, stamp))) return ADOPTED_WIRE_VERSION;
   if (changes.length > CHANGES_WITH_OUTBOX_MAX) return FULL_WIRE_VERSION;
@@ -243,6 +245,7 @@ const PLAIN_WIRE_VERSIONS = new Set([
   FULL_WIRE_VERSION,
   ADOPTED_WIRE_VERSION,
   REQUEST_WIRE_VERSION,
+  MARK_WIRE_VERSION,
 ]);
 
 const checkVersion = Compile(Type.Object({ wire: Type.Integer({ minimum: 1 }) }));
@@ -311,7 +314,7 @@ export function decodeStoredChangeSet(bytes: Uint8Array): ChangeSet {
 }
 
 function decodeState(encoded: Static<typeof StateSchema>, wire: number): EntityState {
-  const isNameForm = wire >= BASE_WIRE_VERSION ? isPropertyName : hasFieldNameForm;
+  const isNameForm = nameFormOf(wire);
   const fields = new Map<string, StampedField>();
   for (const [name, [stamp, value]] of Object.entries(encoded.fields)) {
     if (!isNameForm(name)) throw undecodable(`"${name}" is no field name`);
@@ -333,6 +336,13 @@ function decodeState(encoded: Static<typeof StateSchema>, wire: number): EntityS
     ...(request === undefined ? {} : { request }),
     vector,
   };
+}
+
+function nameFormOf(wire: number): (name: string) => boolean {
+  if (wire >= MARK_WIRE_VERSION) return isPropertyName;
+  if (wire < BASE_WIRE_VERSION) return hasFieldNameForm;
+  // Older builds refuse others, and what one region refuses all do.
+  return (name) => isPropertyName(name) && !hasMark(name);
 }
 
 function decodeBase(base: unknown): Stamp | undefined {

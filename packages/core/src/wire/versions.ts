@@ -62,6 +62,13 @@ export const REQUEST_WIRE_VERSION = 7;
  */
 export const LARGE_WIRE_VERSION = 8;
 
+/**
+ * Is the wire version of a plain change set with a name of a field that has a combining mark, as those of Hindi and Thai
+ * do. A build that does not know it would call the name none, and dead-letter the set as damaged, so such a name is
+ * written only where every region is known to read it. See docs/adr/0055.
+ */
+export const MARK_WIRE_VERSION = 9;
+
 /** Is the newest version that this build reads. */
 export const NEWEST_WIRE_VERSION = Math.max(
   WIRE_VERSION,
@@ -72,4 +79,5 @@ export const NEWEST_WIRE_VERSION = Math.max(
   ADOPTED_WIRE_VERSION,
   REQUEST_WIRE_VERSION,
   LARGE_WIRE_VERSION,
+  MARK_WIRE_VERSION,
 );

@@ -78,6 +78,6 @@ const operation: fc.Arbitrary<RowOperation> = fc.record({
   kind: fc.constantFrom('insert', 'upsert'),
   rowKey: fc.string({ unit: 'grapheme', minLength: 1, maxLength: 200 }),
   properties: fc
-    .dictionary(fc.stringMatching(/^[\p{L}_][\p{L}\p{N}_]{0,20}$/u), value)
+    .dictionary(fc.stringMatching(/^[\p{L}_][\p{L}\p{Mn}\p{Mc}\p{N}_]{0,20}$/u), value)
     .map((record) => new Map(Object.entries(record))),
 });

@@ -337,7 +337,8 @@ export const tandemSettings = {
       'them besides, in tables and archives too, 4 lets a write own the whole row where the merge policy ' +
       'is `row`, and a transaction be of several entities, 5 of a hundred instead of 99, 6 lets a table be taken over, ' +
       '7 lets a row of an open table say which request wrote it, so that a repeated one is known again, ' +
-      '8 lets an entity, or a transaction, take more than a message holds. ' +
+      '8 lets an entity, or a transaction, take more than a message holds, 9 lets a name of a property have combining ' +
+      'marks. ' +
       'Raise it when every process of every region is of a build that knows it; from 4 there is no way back.',
     min: WIRE_VERSION,
     max: NEWEST_WIRE_VERSION,

@@ -208,7 +208,7 @@ test('what a dead letter holds of others is applied, once the values are out of 
     .filter(({ rowKey }) => rowKey.startsWith('~'))
     .map(({ rowKey }) => ({ kind: 'delete' as const, rowKey }));
   await east.store.commit({ table: deviceKind.name, partitionKey: '00', operations });
-  const torn = new TextEncoder().encode(`{"wire":9,"no":"${ID}"}`);
+  const torn = new TextEncoder().encode(`{"wire":99,"no":"${ID}"}`);
   await dieInNorth(all, packOf([...sets, torn]), torn);
   expect(await traces(ID)).toMatchObject([{}, {}, { deadLetters: 2 }]);
   await expect(forget(ID)).rejects.toMatchObject({

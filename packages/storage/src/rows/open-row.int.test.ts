@@ -26,6 +26,8 @@ const HARD: readonly (readonly [string, FieldValue])[] = [
   ['constructor', { type: 'Int32', value: -(2 ** 31) }],
   ['größe', { type: 'Double', value: 5 }],
   ['名前', { type: 'Double', value: Number.NaN }],
+  ['नाम', { type: 'Int64', value: 1n }],
+  ['e\u0301tat', { type: 'Int32', value: 7 }],
   ['n'.repeat(255), { type: 'String', value: 'x'.repeat(32_768) }],
 ];
 

@@ -50,7 +50,7 @@ const stamp: fc.Arbitrary<Stamp> = fc
 
 const name = fc.oneof(
   fc.constantFrom(...HARD_NAMES),
-  fc.stringMatching(/^[\p{L}_][\p{L}\p{N}_]{0,20}$/u),
+  fc.stringMatching(/^[\p{L}_][\p{L}\p{Mn}\p{Mc}\p{N}_]{0,20}$/u),
 );
 const value: fc.Arbitrary<NullableFieldValue> = fc.oneof(
   fc.constant(null),

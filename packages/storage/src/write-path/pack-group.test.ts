@@ -8,6 +8,7 @@ import {
   type FieldValue,
   findEntityFault,
   formatStamp,
+  MARK_WIRE_VERSION,
   PACK_WIRE_VERSION,
   rowsKind,
   type Stamp,
@@ -163,7 +164,11 @@ describe('a write of several entities', () => {
 
 describe('a group of an open kind', () => {
   const ID = 'aaaaaaaap!0r';
-  const packOpen = (values: ReadonlyMap<string, FieldValue | null>, stored?: StoredRow) => {
+  const packOpen = (
+    values: ReadonlyMap<string, FieldValue | null>,
+    stored?: StoredRow,
+    wireVersion = BASE_WIRE_VERSION,
+  ) => {
     const operation = stored === undefined ? 'create' : 'patch';
     const basis = { operation, stored, isRemembered: false } as const;
     const write = { kind: 'merge', values } as const;
@@ -174,7 +179,7 @@ describe('a group of an open kind', () => {
         kind: rowsKind,
         replica: { faultOf: (id, state) => findEntityFault(rowsKind, id, state) },
         bucket: '00',
-        wireVersion: BASE_WIRE_VERSION,
+        wireVersion,
         tick: () => stampAt(1_000),
         isTooFarAhead: () => false,
       },
@@ -191,6 +196,23 @@ describe('a group of an open kind', () => {
     const { group, refused } = packOpen(values);
     expect(group).toBeUndefined();
     expect(refused[0]?.error).toMatchObject({ code: 'TABLE_LIMIT_EXCEEDED' });
+  });
+
+  test('bad input: has no name with a combining mark before every region takes one, but goes by that of a peer', () => {
+    const marked = new Map([['नाम', { type: 'Boolean', value: true } as const]]);
+    const before = packOpen(marked, undefined, MARK_WIRE_VERSION - 1);
+    expect(before.refused[0]?.error).toMatchObject({
+      code: 'TABLE_LIMIT_EXCEEDED',
+      message: expect.stringContaining(`"नाम" has a combining mark in its name`) as unknown,
+      details: { reason: 'FIELD_RESERVED' },
+    });
+    expect(packOpen(marked, undefined, MARK_WIRE_VERSION).refused).toEqual([]);
+    const stamp = stampAt(1);
+    const fields = new Map([['नाम', { value: null, stamp }]]);
+    const state = { fields, alive: stamp, deleted: undefined, vector: new Map([['east', stamp]]) };
+    const stored = { entityId: ID, state, etag: 'x', referenceId: undefined };
+    const other = new Map([['name', { type: 'Boolean', value: true } as const]]);
+    expect(packOpen(other, stored, MARK_WIRE_VERSION - 1).refused).toEqual([]);
   });
 
   test('bad input: has no 253rd property, and the error names the figures', () => {

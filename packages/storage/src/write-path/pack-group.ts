@@ -11,6 +11,7 @@ import {
   type EntityKind,
   type EntityState,
   encodeChange,
+  findMarkFault,
   fitsBytes,
   fragmentCountOf,
   joinChangeSet,
@@ -357,9 +358,10 @@ function toState(
 function findRefusal(
   { entityId, write, basis }: GroupChange,
   state: EntityState,
-  { kind, replica }: PackOptions,
+  { kind, replica, wireVersion }: PackOptions,
 ): TerminalError | undefined {
-  const fault = replica.faultOf(entityId, state);
+  const fault =
+    replica.faultOf(entityId, state) ?? findMarkFault(namesIn(write, state), wireVersion);
   const text =
     fault?.text ??
     (kind.form === 'open'
@@ -371,6 +373,12 @@ function findRefusal(
     `Entity ${entityId} of ${kind.name} would be taken by no region: ${text}.`,
     { details: { entityId, reason: fault?.reason ?? 'FIELD_UNKNOWN' } },
   );
+}
+
+/** Returns the names that the write brings: those that a peer brought stand in its way no more. */
+function namesIn(write: RowWrite, { fields }: EntityState): readonly string[] {
+  if (write.kind === 'adopt') return [...fields.keys()];
+  return 'values' in write ? [...write.values.keys()] : [];
 }
 
 /** Says of which operation of a transaction a refusal is, and that it refuses all. */

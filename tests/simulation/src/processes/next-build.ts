@@ -1,4 +1,9 @@
-import type { InboundMessage, MessageSubject, OutboundMessage } from '@tandem/core';
+import {
+  type InboundMessage,
+  type MessageSubject,
+  NEWEST_WIRE_VERSION,
+  type OutboundMessage,
+} from '@tandem/core';
 import type { World } from '../world/world.ts';
 
 /**
@@ -6,8 +11,9 @@ import type { World } from '../world/world.ts';
  * newer wire version and reads both. It is played at the edge of the queue, where the difference
  * shows: a region that is not upgraded yet must set such messages aside, not misread them.
  */
-const OWN = /^\{"wire":([12345678]),/;
-const NEXT = /^\{"wire":9,"was":([12345678]),/;
+const NEXT_WIRE_VERSION = NEWEST_WIRE_VERSION + 1;
+const OWN = /^\{"wire":(\d),/;
+const NEXT = new RegExp(`^\\{"wire":${NEXT_WIRE_VERSION},"was":(\\d),`);
 const BETWEEN_REGIONS_MS = 9_000;
 const LOOK_AGAIN_MS = 5_000;
 
@@ -19,7 +25,10 @@ export function isUpgraded({ plan, scheduler }: World, region: string): boolean 
 
 export function toNextWire(message: OutboundMessage): OutboundMessage {
   if (message.subject !== 'change-set') return message;
-  return { ...message, body: replaced(message.body, OWN, '{"wire":9,"was":$1,') };
+  return {
+    ...message,
+    body: replaced(message.body, OWN, `{"wire":${NEXT_WIRE_VERSION},"was":$1,`),
+  };
 }
 
 export function fromNextWire(message: InboundMessage): InboundMessage {

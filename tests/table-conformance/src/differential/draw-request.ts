@@ -92,6 +92,10 @@ const PROPERTIES: Readonly<Record<string, readonly Value[]>> = {
   etag: WHOLES,
   ETag: TRUTHS,
   größe: [['null', undefined, undefined]],
+  नाम: [
+    ['7', undefined, undefined],
+    ['null', undefined, undefined],
+  ],
   _under: GUIDS,
 };
 const NAMES = Object.keys(PROPERTIES);
