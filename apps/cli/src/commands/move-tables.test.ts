@@ -28,13 +28,14 @@ async function setUp(
 ) {
   const clock = createVirtualClock(Date.UTC(2026, 11, 1));
   const bus = createMemoryBus({ clock, lockDurationMs: 60_000, deliveryCountMax: 3 });
-  const slow = { busMs: 0, eastRowsMs: 0 };
+  const slow = { busMs: 0, eastRowsMs: 0, eastRows2Ms: 0 };
   const inEast = createMemoryTableStore({ nowMs: () => clock.nowMs() });
   const stores: Record<Name, TableStore> = {
     east: {
       ...inEast,
       async commit(transaction) {
         if (transaction.table === 'Rows') await clock.sleep(slow.eastRowsMs);
+        if (transaction.table === 'Rows2') await clock.sleep(slow.eastRows2Ms);
         return inEast.commit(transaction);
       },
     },
@@ -90,9 +91,9 @@ async function setUp(
     regions: NAMES.map((name) => ({ name, storage: name, serviceBus: `${name}.example` })),
   });
   let runs = 1;
-  const run = (...args: readonly string[]) => {
+  const runAs = (flags: readonly string[], args: readonly string[]) => {
     const said = { out: '', err: '' };
-    const running = runProgram(['--json', ...args], {
+    const running = runProgram([...flags, ...args], {
       out: (line) => void (said.out += line),
       err: (line) => void (said.err += line),
       isTerminal: false,
@@ -108,10 +109,12 @@ async function setUp(
       signal: new AbortController().signal,
     });
     return running.then((code) => {
-      const last = said.out.trimEnd().split('\n').at(-1) || '{}';
+      const last = flags.length === 0 ? '{}' : said.out.trimEnd().split('\n').at(-1) || '{}';
       return { code, json: JSON.parse(last) as Record<string, unknown>, ...said };
     });
   };
+  const run = (...args: readonly string[]) => runAs(['--json'], args);
+  const asText = (...args: readonly string[]) => runAs([], ['tables', ...args]);
   const begin = (...args: readonly string[]) => run('tables', ...args);
   const move = (...args: readonly string[]) => begin('move', 'Orders', '--region', 'east', ...args);
   const orders = { east: east.openTable('Orders'), west: west.openTable('Orders') };
@@ -122,7 +125,7 @@ async function setUp(
   await drive(orders.east.remove(keyOf(0)));
   await drive(orders.west.put(QUIET, text('never told')));
   await clock.advance(10_000);
-  return { clock, stores, east, west, orders, run, begin, move, drive, slow };
+  return { clock, stores, east, west, orders, run, asText, begin, move, drive, slow };
 }
 
 /** Returns what stands in the columns of a row, whatever it is packed in as text. */
@@ -323,6 +326,49 @@ describe('a table is moved to more buckets', () => {
     },
     60_000,
   );
+
+  test('and shown on its way: what each region has heard, and how far, how fast and how long it brings over', async () => {
+    const { begin, asText, move, drive, slow, clock } = await setUp();
+    const status = () => drive(begin('status', 'Orders', '--region', 'east'));
+    slow.busMs = 6_000;
+    slow.eastRows2Ms = 2_000;
+    const told = move(...CONFIRMED);
+    await clock.advance(2_000);
+    const joining = await status();
+    expect(joining.json).toMatchObject({
+      moved: {
+        move: { state: 'joining', home: 'east' },
+        regions: { east: { state: 'joining' }, west: { state: 'not heard', progress: null } },
+      },
+    });
+    const shown = await drive(begin('show', 'Orders', '--region', 'east'));
+    expect(shown.json).toMatchObject({ generations: [{ move: { state: 'joining' } }] });
+    const inText = await drive(asText('show', 'Orders', '--region', 'east'));
+    expect(inText.out).toContain('it moves to Rows2, joining since');
+    interface Progress {
+      readonly [column: string]: number | null;
+    }
+    const progressOf = ({ json }: { readonly json: Record<string, unknown> }) =>
+      (
+        json['moved'] as {
+          readonly regions: Record<string, { readonly progress: Progress | null }>;
+        }
+      ).regions['east']?.progress;
+    let progress: Progress | null | undefined;
+    for (let looks = 0; looks < 400; looks += 1) {
+      progress = progressOf(await status());
+      if (progress?.['leftMs']) break;
+      await clock.advance(500);
+    }
+    expect(progress).toMatchObject({ parts: 4 });
+    expect(progress?.['partsDone']).toBeGreaterThan(0);
+    expect(progress?.['rowsPerSecond']).toBeGreaterThan(0);
+    const { out } = await drive(asText('status', 'Orders', '--region', 'east'));
+    expect(out).toMatch(/east .* moved \(home\) .* rows, .* change sets .* % /);
+    expect(await drive(told)).toMatchObject({ code: EXIT.ok });
+    await clock.advance(10_000);
+    expect((await status()).json).toMatchObject({ moved: { move: { state: 'settled' } } });
+  }, 60_000);
 
   test('is exported by no command that would see one half of it', async () => {
     const { east, begin, drive, clock } = await setUp();

@@ -30,7 +30,13 @@ import {
   UNREADABLE,
 } from '@tandem/core';
 import { HOLD_MS } from '@tandem/region';
-import { CLOCKS_MS_MAX, readTables, TABLE_TRUST_MS, type TableCatalogue } from '@tandem/storage';
+import {
+  CLOCKS_MS_MAX,
+  createMoveRecord,
+  readTables,
+  TABLE_TRUST_MS,
+  type TableCatalogue,
+} from '@tandem/storage';
 import type { Command } from 'commander';
 import type { Cli, Outcome } from '../act.ts';
 import { EXIT, UsageError } from '../exit-codes.ts';
@@ -78,6 +84,8 @@ const KNOWN_MS = TABLE_TRUST_MS + CLOCKS_MS_MAX;
 const BEHIND_MS_MAX = 600_000;
 const LOOK_EVERY_MS = 500;
 const OUTBOX_PAGE = 100;
+/** Whoever asks how far it is sees what was so that long ago at most. */
+const KEEP_EVERY_MS = 1_000;
 
 interface Moving {
   readonly session: Session;
@@ -192,7 +200,8 @@ async function advance(moving: Moving, home: string): Promise<Outcome> {
       `Nothing comes to the old space of ${table.name} any more; its rows are brought over.`,
     );
   }
-  const brought = move.state === 'moved' ? await bringAll(moving) : new Map<string, BroughtOver>();
+  const brought =
+    move.state === 'moved' ? await bringAll(moving, move) : new Map<string, BroughtOver>();
   const damaged = [...brought].flatMap(([region, { damaged: rows }]) =>
     rows.map(
       ({ partitionKey, rowKey, problem }) => `${region} ${partitionKey}/${rowKey}: ${problem}`,
@@ -357,23 +366,35 @@ async function untilAll(
   }
 }
 
-async function bringAll({ session, table, regions }: Moving): Promise<Map<string, BroughtOver>> {
+async function bringAll(
+  { session, table, regions }: Moving,
+  { sinceMs }: TableMove,
+): Promise<Map<string, BroughtOver>> {
+  const { clock, signal } = session.io;
+  const tableId = rowsIdOf(table);
   const brought = new Map<string, BroughtOver>();
   const own = regions.map((one) => one.own);
   await session.alone(own, async () => {
     for (const { own: region, from, to } of regions) {
       let done = 0;
+      const record = createMoveRecord({ store: region.store, tableId });
+      const startedMs = clock.nowMs();
+      let keptMs = 0;
       for (const one of [from, to]) one.beginRound();
       brought.set(
         region.name,
         await bringOver({
           from: from.recovery,
           to: to.recovery,
-          tableId: rowsIdOf(table),
-          signal: session.io.signal,
-          onProgress: ({ rows, archived }) => {
+          tableId,
+          signal,
+          async onProgress({ rows, archived, partsDone, parts }) {
             for (const one of [from, to]) one.beginRound();
             session.progress.update('rows', (done = rows + archived));
+            const updatedMs = clock.nowMs();
+            if (updatedMs - keptMs < KEEP_EVERY_MS && partsDone < parts) return;
+            keptMs = updatedMs;
+            await record.put({ sinceMs, startedMs, updatedMs, rows, archived, partsDone, parts });
           },
         }),
       );

@@ -21,6 +21,7 @@ import { duration, durationText } from '../option-values.ts';
 import { findTable, openCatalogue } from '../regions/open-writer.ts';
 import { readDurationMs, readOptionalMs } from '../regions/region.ts';
 import { requireConfirmation } from '../regions/require-confirmation.ts';
+import { hasMoved, showMove } from '../regions/show-move.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
@@ -139,6 +140,7 @@ async function show(
   const read = await readReach(session, region, generations);
   if (generations.length === 0) throw new NotFoundError(`${region} never had a table ${name}.`);
   const current = (await catalogue.find(name))?.table;
+  const moved = hasMoved(current) ? [(await showMove(session, current, [region])).text] : [];
   const rows = generations.map((one) => [
     formatGeneration(one.generation),
     one.generation === current?.generation ? 'current' : describeLife(one),
@@ -150,6 +152,7 @@ async function show(
   return {
     text: [
       textTable(['generation', 'is', 'policy', 'replicated to', 'rows of', 'created'], rows),
+      ...moved,
       ...(current === undefined ? [] : describeReach(read(current))),
     ].join('\n'),
     json: {
@@ -365,5 +368,6 @@ function tableJson(table: TableGeneration): Readonly<Record<string, unknown>> {
     isDeleted: deletedMs !== undefined,
     deletedMs: deletedMs !== undefined && Number.isFinite(deletedMs) ? deletedMs : null,
     purgedMs: table.purgedMs ?? null,
+    move: table.move ?? null,
   };
 }

@@ -44,6 +44,7 @@ import {
 } from '../regions/plain-accounts.ts';
 import { type CliRegion, readWireVersion } from '../regions/region.ts';
 import { requireConfirmation } from '../regions/require-confirmation.ts';
+import { hasMoved, showMove } from '../regions/show-move.ts';
 import { escapeValue } from '../report/escape-text.ts';
 import { firstRows, textTable, timeText } from '../report/text-table.ts';
 import type { Session } from '../session.ts';
@@ -106,7 +107,7 @@ export function addTakeOver({ act }: Pick<Cli, 'act'>, group: Command): void {
   act<TakeOverOptions>(
     group
       .command('status')
-      .description('how far a table is that is taken over, mirrored or returned')
+      .description('how far a table is that is taken over, mirrored, returned or moved')
       .argument('<table>')
       .requiredOption('--region <region>', 'any region'),
     status,
@@ -361,21 +362,34 @@ async function giveBack(
   return tellSource({ ...table, source: given }, `${after}.`, true);
 }
 
-/** Tells where the rows of a table come from, and where they go to. */
+/** Tells where the rows of a table come from, where they go to, and between which spaces they move. */
 async function status(
   session: Session,
   options: TakeOverOptions,
   [name = '']: readonly string[],
 ): Promise<Outcome> {
   const table = (await (await openCatalogue(session, options.region)).findNow(name))?.table;
+  const { regions } = await session.inventory();
+  const moved = hasMoved(table)
+    ? await showMove(
+        session,
+        table,
+        regions.map((one) => one.name),
+      )
+    : undefined;
   const mirrored = table?.mirror === undefined ? undefined : await showMirror(session, table);
-  if (mirrored === undefined) return takenStatus(session, options, name);
-  if (table?.source === undefined) return mirrored;
-  const taken = await takenStatus(session, options, name);
-  const isFinding = [taken, mirrored].some(({ exitCode }) => exitCode === EXIT.finding);
+  const isOther = moved !== undefined || mirrored !== undefined;
+  const taken =
+    table?.source === undefined && isOther ? undefined : await takenStatus(session, options, name);
+  const told = [taken, mirrored, moved].filter((one) => one !== undefined);
+  const isFinding = told.some(({ exitCode }) => exitCode === EXIT.finding);
   return {
-    text: `${taken.text}\n${mirrored.text}`,
-    json: { ...taken.json, mirrored: mirrored.json },
+    text: told.map(({ text }) => text).join('\n'),
+    json: {
+      ...(taken ?? mirrored)?.json,
+      ...(taken === undefined || mirrored === undefined ? {} : { mirrored: mirrored.json }),
+      ...(moved === undefined ? {} : { moved: moved.json }),
+    },
     exitCode: isFinding ? EXIT.finding : EXIT.ok,
   };
 }

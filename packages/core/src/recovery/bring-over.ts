@@ -12,7 +12,8 @@ export interface BringOverOptions {
   readonly to: RecoveryRegion;
   /** What the ids of the rows of the table begin with. */
   readonly tableId: string;
-  readonly onProgress?: (progress: BroughtOver) => void;
+  /** Is waited for: who keeps what it is told keeps no more at once than it can. */
+  readonly onProgress?: (progress: BroughtOver) => Promise<void>;
   readonly signal?: AbortSignal;
 }
 
@@ -23,9 +24,14 @@ export interface BroughtOver {
   readonly written: number;
   /** Change sets that the archive of the new space was given. */
   readonly archived: number;
+  /** Counts what of the work has ended, of `parts`: the archive and the rows of each old bucket are a part each. */
+  readonly partsDone: number;
+  readonly parts: number;
   /** Rows, and archive rows, that nobody can read: while there is one, the old space is not all in the new one. */
   readonly damaged: readonly DamagedArchiveRow[];
 }
+
+type Counted = 'rows' | 'written' | 'archived' | 'partsDone';
 
 const ROWS_BOUNDS = { countMax: 100 };
 const SETS_BOUNDS = {
@@ -42,16 +48,19 @@ const SETS_BOUNDS = {
 export async function bringOver(options: BringOverOptions): Promise<BroughtOver> {
   const { from, to, tableId, signal, onProgress } = options;
   const damaged: DamagedArchiveRow[] = [];
-  let brought: BroughtOver = { rows: 0, written: 0, archived: 0, damaged };
-  const advance = (more: Partial<Record<'rows' | 'written' | 'archived', number>>): void => {
-    const { rows = 0, written = 0, archived = 0 } = more;
+  const parts = 2 * from.buckets.length;
+  let brought: BroughtOver = { rows: 0, written: 0, archived: 0, partsDone: 0, parts, damaged };
+  const advance = async (more: Partial<Record<Counted, number>>): Promise<void> => {
+    const { rows = 0, written = 0, archived = 0, partsDone = 0 } = more;
     brought = {
       rows: brought.rows + rows,
       written: brought.written + written,
       archived: brought.archived + archived,
+      partsDone: brought.partsDone + partsDone,
+      parts,
       damaged,
     };
-    onProgress?.(brought);
+    await onProgress?.(brought);
   };
   await raiseHorizon(options);
   for (const bucket of from.buckets) {
@@ -60,16 +69,18 @@ export async function bringOver(options: BringOverOptions): Promise<BroughtOver>
       const there = await to.archive.put(batch);
       // Of one that is there already, as after an interruption, nothing may be missing.
       for (const { set } of there) await to.archive.restore(eachAlone(set.changes, set));
-      advance({ archived: batch.length - there.length });
+      await advance({ archived: batch.length - there.length });
     }
+    await advance({ partsDone: 1 });
   }
   for (const bucket of from.buckets) {
     for await (const batch of batchesOf(from.rows.scan(bucket, tableId), ROWS_BOUNDS)) {
       signal?.throwIfAborted();
       const states = new Map(readable(batch, { bucket, damaged }));
       const written = await mergeStatesInto(to.replica, states, to.conflicts);
-      advance({ rows: states.size, written });
+      await advance({ rows: states.size, written });
     }
+    await advance({ partsDone: 1 });
   }
   return brought;
 }

@@ -356,6 +356,22 @@ describe('a table that is moved, or mirrored and returned', () => {
     expect((await east.findNow('Orders'))?.table.move).toEqual(restored.move);
   });
 
+  test('lies in the first space again when it was returned and comes in anew', async () => {
+    const { east, regions } = await setUp();
+    await finishMove(east);
+    await east.mirror('Orders', { ...MIRROR, home: 'east' });
+    const leave = { kind: 'leave', home: 'east' } as const;
+    const { sinceMs } = (await east.stepReturn('Orders', leave))!;
+    await east.stepReturn('Orders', { kind: 'hold', sinceMs });
+    await east.stepReturn('Orders', { kind: 'left', sinceMs, rows: 0 });
+    const after = await east.finishReturn('Orders');
+    expect(after).toMatchObject({ generation: 1, move: undefined, source: { state: 'proxy' } });
+    // Of what has left the move is known for as long as it can be restored.
+    await regions.settle();
+    const [left] = await east.generations('Orders');
+    expect(left).toMatchObject({ move: { state: 'settled' } });
+  });
+
   test('goes on with its move when it was deleted meanwhile and comes back, and what was begun before it does not', async () => {
     const { regions, east } = await setUp();
     const begun = (await east.stepMove('Orders', BEGIN))!;

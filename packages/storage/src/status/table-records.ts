@@ -1,5 +1,5 @@
 // How far the work on a table of clients is, in the `Replication` of the region that does it: the copy of the old table that it
-// was taken over from, its mirror, an import into it or an export. Whichever process goes on with it, on whatever machine,
+// was taken over from, its mirror, its move to another space, an import into it or an export. Whichever process goes on with it, on whatever machine,
 // begins where everything before is settled, and whoever asks reads it there.
 import { isBelievable, type OwnClock, type TableStore } from '@tandem/core';
 import { Type } from 'typebox';
@@ -91,6 +91,61 @@ export function paceOf(
   const rowsPerMs = read / tookMs;
   const leftMs = rows === undefined ? null : Math.round(Math.max(0, rows - read) / rowsPerMs);
   return { rowsPerSecond: Math.round(rowsPerMs * 1_000), leftMs };
+}
+
+/** How far a region is with bringing over what the old space of a table has: docs/adr/0044. */
+export interface MoveRecord {
+  /** When the table was moved: what an earlier move of the same rows recorded does not count. */
+  readonly sinceMs: number;
+  /** When the command began that did so last. */
+  readonly startedMs: number;
+  readonly updatedMs: number;
+  /** Rows and change sets that were looked at. */
+  readonly rows: number;
+  readonly archived: number;
+  /** Is in parts, since nobody has counted the rows. */
+  readonly partsDone: number;
+  readonly parts: number;
+}
+
+export function createMoveRecord({
+  store,
+  tableId,
+}: {
+  readonly store: TableStore;
+  readonly tableId: string;
+}): StatusRow<MoveRecord> {
+  return createStatusRow<MoveRecord>({
+    store,
+    partitionKey: 'move',
+    rowKey: tableId,
+    columns: {
+      sinceMs: timeColumn(),
+      startedMs: timeColumn(),
+      updatedMs: timeColumn(),
+      rows: wholeNumberColumn(),
+      archived: wholeNumberColumn(),
+      partsDone: wholeNumberColumn(),
+      parts: wholeNumberColumn(),
+    },
+  });
+}
+
+/** Returns how fast a region brings over, and how long it goes on at that pace; null where there is none yet. */
+export function movePaceOf({
+  startedMs,
+  updatedMs,
+  rows,
+  archived,
+  partsDone,
+  parts,
+}: MoveRecord): { readonly rowsPerSecond: number | null; readonly leftMs: number | null } {
+  const tookMs = updatedMs - startedMs;
+  const rowsPerSecond =
+    tookMs <= 0 || rows + archived === 0 ? null : Math.round(((rows + archived) / tookMs) * 1_000);
+  const leftMs =
+    tookMs <= 0 || partsDone === 0 ? null : Math.round((tookMs / partsDone) * (parts - partsDone));
+  return { rowsPerSecond, leftMs };
 }
 
 export interface MirrorRecord {

@@ -102,7 +102,7 @@ ${await takenHtml(visit, tools, { table, region })}
 <p><a href="${`${PATH}?${new URLSearchParams({ region }).toString()}`}">All tables of ${region}</a></p>`;
 }
 
-/** How far a table is that is taken over from a plain one, and how a plain one is kept equal to it. */
+/** How far a table is that is taken over from a plain one or moves to other buckets, and how a plain one is kept equal to it. */
 async function takenHtml(
   visit: Visit,
   tools: ConsoleTools,
@@ -119,7 +119,7 @@ async function takenHtml(
   const verbs = html`${beginHtml(visit, { kind: 'take-over', label: 'Plan to end the forwarding…', content: fields })}
 ${beginHtml(visit, { kind: 'verify-copy', label: 'Compare with the old table', content: fields })}
 ${buttonHtml(visit, { path: '/tables/thaw', label: 'Forward it again…', fields: { table, region } })}`;
-  return html`<h2>Taken over</h2>
+  return html`<h2>Taken over, or moved</h2>
 <p class="command">Same as <code>${shownCommand(taken)}</code></p>
 ${linesHtml(status.failure?.message ?? status.text)}${status.failure === undefined && verbs}
 <h2>Mirrored</h2>
