@@ -32,6 +32,7 @@ const PASSING = new Set([
   'bug',
   UNSERVED,
 ]);
+const CUT_STATES = new Set<string>(['closing', 'returning', 'overlay', 'joining', 'turning']);
 const CUT_PROBABILITY = 0.5;
 const CUT_MS = [5_000, 45_000] as const;
 const READ_MS_MAX = 120_000;
@@ -61,7 +62,16 @@ export function watchMigration(migration: Migration, world: World, report: Repor
   world.regionNamed(plan.home).account.onCommitted(({ table }) => {
     if (table !== catalogKind.name) return;
     const now = whereaboutsIn(migration);
-    if (now.state === before?.state && now.generation === before.generation) return;
+    if (now.move !== before?.move && now.move !== undefined) {
+      world.situations.note(`moved-to-${now.move}`);
+      if (now.move === 'settled') checkSettled({ migration, world }, report);
+    }
+    if (
+      now.state === before?.state &&
+      now.generation === before.generation &&
+      now.move === before.move
+    )
+      return;
     before = now;
     if (now.state === 'proxy')
       migration.adoptedMs = Math.min(migration.adoptedMs, world.scheduler.nowMs());
@@ -79,8 +89,9 @@ export function watchMigration(migration: Migration, world: World, report: Repor
 /** Who is not to write any more may be the last to hear of it, and who is to hear of him too. */
 function cutOff({ plan, facesTroubleUntilMs }: Migration, world: World, now: Whereabouts): void {
   const { draw, scheduler, links, faults } = world;
-  if (!['closing', 'returning', 'overlay'].includes(now.state)) return;
-  const id = `cut.${now.state}.${scheduler.nowMs()}`;
+  const state = now.move ?? now.state;
+  if (!CUT_STATES.has(state)) return;
+  const id = `cut.${state}.${scheduler.nowMs()}`;
   if (!draw.chance(id, CUT_PROBABILITY)) return;
   const away = draw.pick(
     `${id}.region`,
@@ -194,14 +205,44 @@ export function hasMoved({ desk, ledger, clients }: Migration, world: World): bo
   if (!desk.isClosed || clients > 0 || views.some(({ outboxKeys }) => outboxKeys.size > 0))
     return false;
   const [first, ...others] = views;
-  return others.every(({ rows, records }) => {
-    const ids = new Set([...rows.keys(), ...(first?.rows.keys() ?? [])]);
-    const names = new Set([...records.keys(), ...(first?.records.keys() ?? [])]);
-    return (
-      [...ids].every((id) => rows.get(id)?.text === first?.rows.get(id)?.text) &&
-      [...names].every((name) => records.get(name)?.text === first?.records.get(name)?.text)
-    );
-  });
+  return others.every(
+    (other) =>
+      first !== undefined &&
+      isSame(other.rows, first.rows) &&
+      isSame(other.movedRows, first.movedRows) &&
+      isSame(other.records, first.records),
+  );
+}
+
+type Texts = ReadonlyMap<string, { readonly text: string }>;
+
+function isSame(some: Texts, others: Texts): boolean {
+  const keys = new Set([...some.keys(), ...others.keys()]);
+  return [...keys].every((key) => some.get(key)?.text === others.get(key)?.text);
+}
+
+/** What is settled is read in the new space alone: it has to contain all that was ever in the old one, and its archive too. */
+function checkSettled(
+  { migration: { ledger }, world }: Pick<Watched, 'migration' | 'world'>,
+  report: Report,
+): void {
+  for (const region of world.plan.regions) {
+    const { rows, movedRows, movedStates } = ledger.regionNamed(region);
+    for (const [id, { vector }] of rows) {
+      const moved = movedRows.get(id)?.vector;
+      if (!contains(moved, vector))
+        report('moved-early', `${region} has no ${id} in the new space`);
+      if (!contains(movedStates.get(id)?.vector, vector)) {
+        report('moved-unarchived', `${region} has archived less of ${id} in the new space`);
+      }
+    }
+  }
+}
+
+type RawVector = ReadonlyMap<string, string>;
+
+function contains(some: RawVector | undefined, other: RawVector): boolean {
+  return [...other].every(([region, stamp]) => (some?.get(region) ?? '') >= stamp);
 }
 
 /** I24, I26: what holds in the end, when all is quiet. */

@@ -6,7 +6,9 @@ import {
   catalogKind,
   createNotices,
   type HybridClock,
+  type OpenKind,
   type OutboxEntry,
+  otherRowsKind,
   rowsKind,
 } from '@tandem/core';
 import {
@@ -22,11 +24,15 @@ import {
 } from '@tandem/region/testing';
 import { createLogger } from '@tandem/service-kit';
 import {
+  createOtherSpace,
   createReplicatedTable,
+  createRowMemory,
   createStateTable,
   createTableArchive,
   createTableCatalogue,
+  createTableConflictJournal,
   createTableLease,
+  createTableReplica,
   createTableReplicationStatus,
   MIRROR_LEASE,
   type TandemConfiguration,
@@ -34,7 +40,7 @@ import {
 import type { Report } from '../checkers/watch.ts';
 import type { ProcessContext } from '../processes/process-context.ts';
 import type { MigrationPlan } from '../run/run-plan.ts';
-import { bucketCountOf } from '../tables/open-tables.ts';
+import { bucketCountOf, kindsOf } from '../tables/open-tables.ts';
 import type { TablesLedger } from '../tables/tables-ledger.ts';
 import type { World } from '../world/world.ts';
 import { checkMigration, hasMoved, watchMigration } from './check-migration.ts';
@@ -165,9 +171,18 @@ function serve(
     peers,
     onCommitted,
   };
-  const bucketCount = bucketCountOf(rowsKind.name, world.plan);
-  const kind = { ...parts, kind: rowsKind, bucketCount };
-  const space = { rows: { ...kind, states: createStateTable(kind) }, consistency: NOT_ASKED };
+  const conflicts = createTableConflictJournal({
+    store,
+    kinds: kindsOf(world.plan),
+    bucketCount: (entityKind) => bucketCountOf(entityKind, world.plan),
+    peers,
+  });
+  const spaceIn = (kind: OpenKind) => {
+    const bucketCount = bucketCountOf(kind.name, world.plan);
+    const own = { ...parts, kind, bucketCount, memory: createRowMemory() };
+    return { ...own, states: createStateTable(own), replica: createTableReplica(own) };
+  };
+  const [rows, otherRows] = [spaceIn(rowsKind), spaceIn(otherRowsKind)];
   const catalog = { ...parts, kind: catalogKind, bucketCount: CATALOG_BUCKET_COUNT };
   return createOpenTables({
     catalogue: createTableCatalogue({
@@ -176,7 +191,12 @@ function serve(
       clock,
       keepMs: () => HELD_MS,
     }),
-    spaceOf: () => space,
+    spaceOf({ own, other }) {
+      const [here, there] = own === rowsKind ? [rows, otherRows] : [otherRows, rows];
+      const { replica: into } = here;
+      const joined = other && createOtherSpace({ ...there, into, conflicts });
+      return { rows: { ...here, other: joined }, consistency: NOT_ASKED };
+    },
     region,
     peers,
     sources: createSources({
@@ -230,7 +250,7 @@ function dutiesOf(
       randomness,
       logger,
       store,
-      kinds: [catalogKind, rowsKind],
+      kinds: [catalogKind, rowsKind, ...(plan.movesOn ? [otherRowsKind] : [])],
       opened,
       tables: { archive: createTableArchive({ store }) },
       status: createTableReplicationStatus({ store }),

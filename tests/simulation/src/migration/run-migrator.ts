@@ -1,5 +1,5 @@
 import { runProgram } from '@tandem/cli/program';
-import type { SourceState } from '@tandem/core';
+import type { SourceState, TableMove } from '@tandem/core';
 import type { RawValue } from '../observe/raw-state.ts';
 import type { ProcessContext } from '../processes/process-context.ts';
 import { createTablePort } from '../processes/table-port.ts';
@@ -32,6 +32,8 @@ export interface Whereabouts {
   /** Where they came from before it was on its way out; undefined where they were all here. */
   readonly overlaid: string | undefined;
   readonly mirror: string | undefined;
+  /** How far it is on its way to the other space; undefined before. */
+  readonly move: TableMove['state'] | undefined;
 }
 
 const FIRST_MS = [200, 4_000] as const;
@@ -65,9 +67,10 @@ export async function closeMigration(migration: Migration, context: ProcessConte
   const { desk, plan } = migration;
   const clock = context.clock('operator');
   for (let step = 0; step < CLOSING_STEPS_MAX; step += 1) {
-    const { state, from } = whereaboutsIn(migration);
+    const { state, from, move } = whereaboutsIn(migration);
+    const isThere = state === 'done' && (!plan.movesOn || move === 'settled');
     const isOut = state === 'proxy' && from !== OLD_ACCOUNT;
-    if (plan.goal === 'done' ? state === 'done' : isOut) {
+    if (plan.goal === 'done' ? isThere : isOut) {
       // What was returned is behind it once every region has heard.
       const isOver = state === 'done' || (await run(migration, context, returning(migration)));
       if (isOver) break;
@@ -91,7 +94,9 @@ function returning({ plan }: Migration): Args {
 /** Returns what an operator may think of next; the first is the way to where it is to be. */
 function commandsFor(migration: Migration, isClosing: boolean): readonly (Args | undefined)[] {
   const { plan } = migration;
-  const { state, from, mirror, generation } = whereaboutsIn(migration);
+  const where = whereaboutsIn(migration);
+  const { state, from, mirror, generation } = where;
+  if (plan.movesOn && state === 'done') return moving(migration, where);
   const takeOver = ['take-over', '--apply', '--confirm', plan.home];
   const status = ['status'];
   switch (state) {
@@ -136,6 +141,25 @@ function commandsFor(migration: Migration, isClosing: boolean): readonly (Args |
   }
 }
 
+/** A mirror reads one space, so it ends before. */
+function moving({ plan }: Migration, { move, mirror }: Whereabouts): readonly (Args | undefined)[] {
+  const go = ['move', '--apply', '--confirm', plan.home];
+  const to = ['mirror', '--to', 'plain0', '--account-table', PLAIN_TABLE, '--apply'];
+  switch (move) {
+    case undefined:
+      return mirror === undefined
+        ? [go, go, undefined, to]
+        : [['mirror', '--end', '--apply'], go, undefined];
+    case 'joining':
+      return [go, go, undefined, ['move', '--back', '--apply']];
+    case 'turning':
+    case 'moved':
+      return [go, undefined];
+    default:
+      return [undefined];
+  }
+}
+
 function adopting({ plan }: Migration): Args {
   const from = ['--from', OLD_ACCOUNT, '--account-table', PLAIN_TABLE];
   return ['adopt', ...from, '--policy', plan.policy, '--apply'];
@@ -150,13 +174,14 @@ export function whereaboutsIn({ plan, ledger }: Migration, region = plan.home): 
     from: '',
     overlaid: undefined,
     mirror: undefined,
+    move: undefined,
   };
   for (const [id, { columns }] of records) {
     const [name, digits = '', end] = id.split('~');
     const generation = parseInt(digits, 36);
     if (name !== key || end !== undefined || generation < found.generation) continue;
     if (records.has(`${id}~deleted`)) continue;
-    const source = jsonIn(columns.get('source'));
+    const { move, ...source } = originIn(columns.get('source'));
     const mirror = jsonIn(columns.get('mirror'));
     found = {
       generation,
@@ -164,6 +189,7 @@ export function whereaboutsIn({ plan, ledger }: Migration, region = plan.home): 
       from: source.from ?? '',
       overlaid: overlaidIn(source),
       mirror: mirror.to,
+      move: move?.state,
     };
   }
   return found;
@@ -177,9 +203,18 @@ interface Told {
   readonly to?: string;
 }
 
+type Moved = Pick<TableMove, 'state'>;
+
 function overlaidIn({ before, ...source }: Told): string | undefined {
   const { state, from } = before ?? source;
   return state === 'overlay' || state === 'copied' ? from : undefined;
+}
+
+/** Where it moves stands around where its rows come from. */
+function originIn(column: RawValue | undefined): Told & { readonly move?: Moved } {
+  const told = jsonIn(column) as Told & { readonly source?: string; readonly move?: Moved };
+  const { move, source = '{}' } = told;
+  return move === undefined ? told : { ...(JSON.parse(source) as Told), move };
 }
 
 function jsonIn(column: RawValue | undefined): Told {

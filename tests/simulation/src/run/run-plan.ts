@@ -59,6 +59,8 @@ export interface MigrationPlan {
   readonly hasTwoCopiers: boolean;
   /** Where it is in the end. */
   readonly goal: 'done' | 'returned';
+  /** Once it is done it moves on, to a space of another number of buckets. */
+  readonly movesOn: boolean;
   readonly policy: MergePolicy;
 }
 
@@ -141,6 +143,7 @@ function drawTables(draw: Draw, regions: readonly string[]): TablesPlan {
 }
 
 function drawMigration(draw: Draw, regions: readonly string[]): MigrationPlan {
+  const goal = draw.pick('plan.migration.goal', ['done', 'returned'] as const);
   return {
     home: draw.pick('plan.migration.home', regions),
     clients: draw.integer('plan.migration.clients', [2, 4]),
@@ -151,7 +154,8 @@ function drawMigration(draw: Draw, regions: readonly string[]): MigrationPlan {
     pageMax: draw.integer('plan.migration.page', [2, 6]),
     copyMs: draw.pick('plan.migration.copy', [1_500, 8_000, 40_000]),
     hasTwoCopiers: draw.chance('plan.migration.copiers', 0.5),
-    goal: draw.pick('plan.migration.goal', ['done', 'returned']),
+    goal,
+    movesOn: goal === 'done' && draw.chance('plan.migration.moves', 0.5),
     policy: draw.pick('plan.migration.policy', ['row', 'field']),
   };
 }

@@ -7,6 +7,7 @@ import {
   type HybridClock,
   type OutboxEntry,
   openTableId,
+  otherRowsKind,
   rowsKind,
   type TableGeneration,
 } from '@tandem/core';
@@ -24,6 +25,7 @@ import type { RunPlan } from '../run/run-plan.ts';
 import { gadgetKind } from '../world/gadget-kind.ts';
 
 const ROWS_BUCKET_COUNT = 2;
+const OTHER_ROWS_BUCKET_COUNT = 3;
 
 /** Every entity kind of a run. */
 export function kindsOf({
@@ -32,11 +34,12 @@ export function kindsOf({
 }: Pick<RunPlan, 'tables' | 'migration'>): readonly EntityKind[] {
   return tables === undefined && migration === undefined
     ? [gadgetKind]
-    : [gadgetKind, catalogKind, rowsKind];
+    : [gadgetKind, catalogKind, rowsKind, ...(migration?.movesOn === true ? [otherRowsKind] : [])];
 }
 
 export function bucketCountOf(entityKind: string, plan: Pick<RunPlan, 'bucketCount'>): number {
   if (entityKind === catalogKind.name) return CATALOG_BUCKET_COUNT;
+  if (entityKind === otherRowsKind.name) return OTHER_ROWS_BUCKET_COUNT;
   return entityKind === rowsKind.name ? ROWS_BUCKET_COUNT : plan.bucketCount;
 }
 

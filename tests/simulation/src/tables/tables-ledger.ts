@@ -1,4 +1,10 @@
-import { catalogKind, type RowOperation, rowsKind, type Transaction } from '@tandem/core';
+import {
+  catalogKind,
+  otherRowsKind,
+  type RowOperation,
+  rowsKind,
+  type Transaction,
+} from '@tandem/core';
 import { ARCHIVE_TABLE, CONFLICTS_TABLE } from '@tandem/storage';
 import { HORIZON_PARTITION } from '@tandem/storage/testing';
 import { joinStates, type RawState, type RawValue, regionOf } from '../observe/raw-state.ts';
@@ -35,6 +41,10 @@ interface OpenCommit {
 export interface TablesView {
   /** By id, tombstones included. */
   readonly rows: Map<string, RawOpenRow>;
+  /** Are those in the space that a table moves to, by id. */
+  readonly movedRows: Map<string, RawOpenRow>;
+  /** Is what was ever archived of those: all states of each of them, joined, by id. */
+  readonly movedStates: Map<string, RawState>;
   readonly records: Map<string, RawRecord>;
   readonly outboxKeys: Set<string>;
   /** Rows that were ever taken away. */
@@ -92,8 +102,9 @@ export function createTablesLedger(world: World): TablesLedger {
     }
   };
 
-  const noteRows = (region: string, { operations }: Transaction, site: string): void => {
+  const noteRows = (region: string, { table, operations }: Transaction, site: string): void => {
     const view = views.get(region) as TablesView;
+    const rows = table === otherRowsKind.name ? view.movedRows : view.rows;
     for (const operation of operations) {
       const { rowKey, kind } = operation;
       if (kind === 'insert' && rowKey.startsWith(OUTBOX_PREFIX)) noteCommit(region, operation);
@@ -102,14 +113,14 @@ export function createTablesLedger(world: World): TablesLedger {
       const { rowKey, kind } = operation;
       if (isSystem(rowKey)) noteOutbox(view, operation);
       else if (kind === 'delete') {
-        const before = view.rows.get(rowKey);
-        view.rows.delete(rowKey);
+        const before = rows.get(rowKey);
+        rows.delete(rowKey);
         view.removed.add(rowKey);
         for (const one of listeners) one.onRemoved?.(region, rowKey, before);
-      } else view.rows.set(rowKey, readRawOpenRow(operation.properties));
+      } else rows.set(rowKey, readRawOpenRow(operation.properties));
     }
     for (const { rowKey } of operations) {
-      const row = isSystem(rowKey) ? undefined : view.rows.get(rowKey);
+      const row = isSystem(rowKey) ? undefined : rows.get(rowKey);
       if (row !== undefined) for (const one of listeners) one.onRow(region, rowKey, row, site);
     }
   };
@@ -136,6 +147,8 @@ export function createTablesLedger(world: World): TablesLedger {
   for (const { name, account } of world.regions) {
     const view: TablesView = {
       rows: new Map(),
+      movedRows: new Map(),
+      movedStates: new Map(),
       records: new Map(),
       outboxKeys: new Set(),
       removed: new Set(),
@@ -145,10 +158,14 @@ export function createTablesLedger(world: World): TablesLedger {
     views.set(name, view);
     account.onCommitted((transaction, site) => {
       const { table, partitionKey, operations } = transaction;
-      if (table === rowsKind.name) noteRows(name, transaction, site);
+      if (table === rowsKind.name || table === otherRowsKind.name)
+        noteRows(name, transaction, site);
       if (table === catalogKind.name) noteRecords(name, transaction, site);
       if (table === ARCHIVE_TABLE && partitionKey === HORIZON_PARTITION) {
         for (const operation of operations) noteHorizon(view, operation);
+      }
+      if (table === ARCHIVE_TABLE && partitionKey.startsWith(`${otherRowsKind.name}-`)) {
+        for (const operation of operations) noteMovedStates(view, operation);
       }
       if (table !== ARCHIVE_TABLE || !partitionKey.startsWith(`${rowsKind.name}-`)) return;
       for (const { kind, rowKey } of operations) {
@@ -166,7 +183,7 @@ export function createTablesLedger(world: World): TablesLedger {
   };
 }
 
-const TABLES: readonly string[] = [catalogKind.name, rowsKind.name];
+const TABLES: readonly string[] = [catalogKind.name, rowsKind.name, otherRowsKind.name];
 
 /** Whether a transaction is of the catalogue or of open rows, which nobody else looks at. */
 export function isOfTables({ table, partitionKey, operations }: Transaction): boolean {
@@ -181,6 +198,13 @@ function noteHorizon({ archiveFromMs }: TablesView, operation: RowOperation): vo
   const from = operation.kind === 'delete' ? undefined : operation.properties.get('wholeFrom');
   if (kind !== rowsKind.name || from?.type !== 'String') return;
   archiveFromMs.set(tableId, Date.parse(from.value));
+}
+
+function noteMovedStates({ movedStates }: TablesView, operation: RowOperation): void {
+  if (operation.kind === 'delete') return;
+  for (const { entityId, state } of readRawChangeSet(operation.properties).changes) {
+    movedStates.set(entityId, joinStates(movedStates.get(entityId), state));
+  }
 }
 
 /** Of the archive, or of the journal of conflicts. */

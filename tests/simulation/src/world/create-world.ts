@@ -1,4 +1,4 @@
-import { bucketOf, type OutboundMessage, rowsKind } from '@tandem/core';
+import { bucketOf, type OutboundMessage, otherRowsKind, rowsKind } from '@tandem/core';
 import {
   ARCHIVE_TABLE,
   CONFLICTS_TABLE,
@@ -150,10 +150,16 @@ async function createRegion(name: string, plan: RunPlan, scheduler: Scheduler): 
 }
 
 /** What the endpoint, the duties and the commands read of the settings, besides. */
-function settingsOf(own: string, { regions }: RunPlan): Readonly<Record<string, string>> {
+function settingsOf(
+  own: string,
+  { regions, migration }: RunPlan,
+): Readonly<Record<string, string>> {
   const peers = regions.filter((name) => name !== own);
   return {
     'Rows.BucketCount': String(bucketCountOf(rowsKind.name, { bucketCount: 1 })),
+    ...(migration?.movesOn === true
+      ? { 'Rows2.BucketCount': String(bucketCountOf(otherRowsKind.name, { bucketCount: 1 })) }
+      : {}),
     'Tables.Sources': sourcesText(),
     Peers: JSON.stringify(
       peers.map((region) => ({ region, connection: `${region}.servicebus.example` })),

@@ -1,5 +1,6 @@
 import {
   catalogKind,
+  otherRowsKind,
   type RowOperation,
   type RowRange,
   rowsKind,
@@ -25,6 +26,7 @@ const ENTITY_TABLES: ReadonlyMap<string, string> = new Map([
   [gadgetKind.name, ''],
   [catalogKind.name, 'catalogue-'],
   [rowsKind.name, 'open-'],
+  [otherRowsKind.name, 'moved-'],
 ]);
 
 /** What a transaction is for, from what is in it. */
