@@ -64,7 +64,7 @@ export function watchMigration(migration: Migration, world: World, report: Repor
     const now = whereaboutsIn(migration);
     if (now.move !== before?.move && now.move !== undefined) {
       world.situations.note(`moved-to-${now.move}`);
-      if (now.move === 'settled') checkSettled({ migration, world }, report);
+      if (now.move === 'settled') checkSettled({ migration, world }, now, report);
     }
     if (
       now.state === before?.state &&
@@ -224,11 +224,15 @@ function isSame(some: Texts, others: Texts): boolean {
 /** What is settled is read in the new space alone: it has to contain all that was ever in the old one, and its archive too. */
 function checkSettled(
   { migration: { ledger }, world }: Pick<Watched, 'migration' | 'world'>,
+  { generation }: Whereabouts,
   report: Report,
 ): void {
+  const tableId = openTableId(TABLE.toLowerCase(), formatGeneration(generation));
   for (const region of world.plan.regions) {
     const { rows, movedRows, movedStates } = ledger.regionNamed(region);
     for (const [id, { vector }] of rows) {
+      // What it was before it was returned is another table, which stays.
+      if (!id.startsWith(tableId)) continue;
       const moved = movedRows.get(id)?.vector;
       if (!contains(moved, vector))
         report('moved-early', `${region} has no ${id} in the new space`);

@@ -1,5 +1,5 @@
 import type { RunPlan } from '../run/run-plan.ts';
-import { type Mutant, STORAGE } from './mutant.ts';
+import { CORE, type Mutant, STORAGE } from './mutant.ts';
 
 const OPEN = `${STORAGE}read/open-table.ts`;
 const QUERY = `${STORAGE}read/query-open-rows.ts`;
@@ -9,9 +9,12 @@ const CATALOGUE = `${STORAGE}catalogue/table-catalogue.ts`;
 const ENDPOINT = 'packages/region/src/open-tables.ts';
 const TAKE_OVER = 'apps/cli/src/commands/take-over-tables.ts';
 const RETURN = 'apps/cli/src/commands/return-tables.ts';
+const MOVE = 'apps/cli/src/commands/move-tables.ts';
+const BRING = `${CORE}recovery/bring-over.ts`;
 
 const where = ({ migration }: RunPlan): boolean => migration !== undefined;
 const whereReturned = ({ migration }: RunPlan): boolean => migration?.goal === 'returned';
+const whereMoved = ({ migration }: RunPlan): boolean => migration?.movesOn === true;
 
 /**
  * Faults of how a table moves under the regions and back. The first are those of MigratingTable (Deligiannis et al., FAST 2016) that can
@@ -218,5 +221,77 @@ export const migrationMutants: readonly Mutant[] = [
         replace: 'streams.length === 0) break;',
       },
     ],
+  },
+  {
+    id: 'moved-without-join',
+    title: 'a transaction is made on the row of one space alone',
+    edits: [
+      {
+        file: OPEN,
+        find: 'await other?.pull(all.map(({ entityId }) => entityId));',
+        replace: '',
+      },
+    ],
+    where: whereMoved,
+  },
+  {
+    id: 'moved-read-apart',
+    title: 'a row of both spaces is read in one alone',
+    edits: [
+      {
+        file: OPEN,
+        find: 'if (row === undefined || own === undefined) return own ?? row;',
+        replace: "if (entityId !== '') return own ?? row;",
+      },
+    ],
+    where: whereMoved,
+  },
+  {
+    id: 'moved-without-rows',
+    title: 'the rows of the old space are not brought over',
+    edits: [
+      {
+        file: BRING,
+        find: 'mergeStatesInto(to.replica, states, to.conflicts)',
+        replace: 'mergeStatesInto(to.replica, new Map(), to.conflicts)',
+      },
+    ],
+    where: whereMoved,
+  },
+  {
+    id: 'moved-without-archive',
+    title: 'the archive of the old space is not brought over',
+    edits: [
+      {
+        file: BRING,
+        find: 'const there = await to.archive.put(batch);',
+        replace: 'const there = await to.archive.put(batch.slice(batch.length));',
+      },
+    ],
+    where: whereMoved,
+  },
+  {
+    id: 'moved-while-some-comes',
+    title: 'a table is called moved while writes of others come to the old space',
+    edits: [
+      {
+        file: MOVE,
+        find: 'left: (one) => isLate(moving, one, beforeMs),',
+        replace: 'left: async () => beforeMs < 0,',
+      },
+    ],
+    where: whereMoved,
+  },
+  {
+    id: 'turned-unheard',
+    title: 'a table turns to its new space before every region reads both',
+    edits: [
+      {
+        file: MOVE,
+        find: 'await untilHeard(moving, move);\n    // Whoever still',
+        replace: '// Whoever still',
+      },
+    ],
+    where: whereMoved,
   },
 ];
