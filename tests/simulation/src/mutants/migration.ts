@@ -9,7 +9,6 @@ const CATALOGUE = `${STORAGE}catalogue/table-catalogue.ts`;
 const ENDPOINT = 'packages/region/src/open-tables.ts';
 const TAKE_OVER = 'apps/cli/src/commands/take-over-tables.ts';
 const RETURN = 'apps/cli/src/commands/return-tables.ts';
-const MOVE = 'apps/cli/src/commands/move-tables.ts';
 const BRING = `${CORE}recovery/bring-over.ts`;
 
 const where = ({ migration }: RunPlan): boolean => migration !== undefined;
@@ -235,18 +234,6 @@ export const migrationMutants: readonly Mutant[] = [
     where: whereMoved,
   },
   {
-    id: 'moved-read-apart',
-    title: 'a row of both spaces is read in one alone',
-    edits: [
-      {
-        file: OPEN,
-        find: 'if (row === undefined || own === undefined) return own ?? row;',
-        replace: "if (entityId !== '') return own ?? row;",
-      },
-    ],
-    where: whereMoved,
-  },
-  {
     id: 'moved-without-rows',
     title: 'the rows of the old space are not brought over',
     edits: [
@@ -266,30 +253,6 @@ export const migrationMutants: readonly Mutant[] = [
         file: BRING,
         find: 'const there = await to.archive.put(batch);',
         replace: 'const there = await to.archive.put(batch.slice(batch.length));',
-      },
-    ],
-    where: whereMoved,
-  },
-  {
-    id: 'moved-while-some-comes',
-    title: 'a table is called moved while writes of others come to the old space',
-    edits: [
-      {
-        file: MOVE,
-        find: 'left: (one) => isLate(moving, one, beforeMs),',
-        replace: 'left: async () => beforeMs < 0,',
-      },
-    ],
-    where: whereMoved,
-  },
-  {
-    id: 'turned-unheard',
-    title: 'a table turns to its new space before every region reads both',
-    edits: [
-      {
-        file: MOVE,
-        find: 'await untilHeard(moving, move);\n    // Whoever still',
-        replace: '// Whoever still',
       },
     ],
     where: whereMoved,

@@ -4,6 +4,7 @@ import {
   NEWEST_WIRE_VERSION,
   type OutboundMessage,
 } from '@tandem/core';
+import type { Namespace } from '../world/namespace.ts';
 import type { World } from '../world/world.ts';
 
 /**
@@ -42,13 +43,15 @@ export function fromNextWireBody(body: Uint8Array): Uint8Array {
 /**
  * An operator, who from now on looks again and again for what was too new for a region that has been upgraded
  * since, or for a store that has been mended since, and puts it back: each letter once, since one that was put back
- * too early is dead again, and in time, since what is older than every tombstone is refused for good.
+ * too early is dead again, and in time, since what is older than every tombstone is refused for good. Where a table moves he
+ * throws away what nobody can read: while it lies there its region does not say that it has all, for which the move waits.
  */
 export function startResubmitting(world: World): void {
-  const { regions, situations, scheduler, resubmitted } = world;
+  const { regions, situations, scheduler, resubmitted, plan } = world;
   const look = (): void => {
     for (const { name, namespace } of regions) {
       const { bus, queue } = namespace;
+      if (plan.migration?.movesOn === true) throwPoisonAway(world, namespace);
       const letters = new Map<string, number>();
       for (const letter of bus.deadLettersOf(queue)) {
         const { messageId, subject, body } = fromNextWire(letter);
@@ -66,6 +69,16 @@ export function startResubmitting(world: World): void {
     scheduler.schedule(LOOK_AGAIN_MS, look);
   };
   look();
+}
+
+function throwPoisonAway({ poison }: World, { bus, queue }: Namespace): void {
+  const letters = bus
+    .deadLettersOf(queue)
+    .filter(({ messageId, reason }) => poison.expected.get(queue)?.get(messageId) === reason);
+  if (letters.length === 0) return;
+  for (const { messageId } of letters) poison.thrownAway.add(`${queue} ${messageId}`);
+  const numbers = new Set(letters.map(({ sequenceNumber }) => sequenceNumber));
+  void bus.viewerFor(queue).settle(numbers, 'discard');
 }
 
 /** True for what was set aside because of the upgrade, or of a store that failed for it alone, and for no poison. */
