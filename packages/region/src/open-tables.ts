@@ -15,6 +15,7 @@ import {
   type OpenKind,
   openTableId,
   overlaidBy,
+  peersOfKind,
   readable,
   rowsIdOf,
   rowsKindOf,
@@ -250,12 +251,16 @@ function formerIdOf({ key, source }: TableGeneration): string | undefined {
   return follows === undefined ? undefined : openTableId(key, formatGeneration(follows));
 }
 
-/** A row that no region can adopt is in no page: it is named, so that somebody mends it in the old table. */
+/**
+ * Of a table that goes to no other region the old rows are those of its home alone: elsewhere they would be shown until the copy is
+ * done, and be gone then. A row that no region can adopt is in no page: it is named, so that somebody mends it in the old table.
+ */
 function openOld(
   table: TableGeneration,
   source: TableSource,
-  { sources, notices }: BoundParts,
-): OldTable {
+  { region, sources, notices }: BoundParts,
+): OldTable | undefined {
+  if (table.replicate === 'none' && source.home !== region) return undefined;
   const store = sources.open(source.from).reads;
   return createOldTable({
     store,
@@ -324,6 +329,7 @@ function bindRows(
   const { table } = found;
   const { catalogue, space, region, peers } = parts;
   const { consistency } = space;
+  const kind = rowsKindOf(table);
   const tableId = rowsIdOf(table);
   const rows = createOpenTable({
     ...space.rows,
@@ -352,7 +358,7 @@ function bindRows(
   };
   return {
     table,
-    kind: rowsKindOf(table),
+    kind,
     idOf,
     rows: {
       get: (key) => rows.get(key),
@@ -368,7 +374,8 @@ function bindRows(
         const reached = await reach(key, receipt.version, wait);
         if (reached.kind === 'impossible') return { kind: 'forged', why: reached.why };
         // Whichever region serves the table shows what was done in the old one.
-        return reached.kind === 'reached' ? appliedIn([region, ...peers]) : { kind: 'not-reached' };
+        if (reached.kind !== 'reached') return { kind: 'not-reached' };
+        return appliedIn([region, ...peersOfKind(kind.name, peers)]);
       },
     },
   };

@@ -1,4 +1,4 @@
-import type { FieldValues, TableStore } from '@tandem/core';
+import type { FieldValues, TableSettings, TableStore } from '@tandem/core';
 import { newestStamp, publicETag, publicTimestamp, timestampOfTag } from '@tandem/core';
 import { createMemoryTableStore } from '@tandem/core/memory';
 import { describe, expect, test } from 'vitest';
@@ -17,7 +17,10 @@ const settingsOf = (region: string, peer: string) => ({
   'Tables.Sources': '[{"name":"shop","connection":"https://shop.example"}]',
 });
 
-async function setUp(rows: readonly string[] = ['001', '002', '003']) {
+async function setUp(
+  rows: readonly string[] = ['001', '002', '003'],
+  settings: TableSettings = {},
+) {
   const world = createWorld();
   const { clock } = world;
   const shop = createMemoryTableStore({ nowMs: () => clock.nowMs(), isTagged: true });
@@ -33,7 +36,7 @@ async function setUp(rows: readonly string[] = ['001', '002', '003']) {
   const [east, west] = [open('east', 'west'), open('west', 'east')];
   await drive(world, Promise.all([east.open(), west.open()]));
   await clock.advance(5_000);
-  await drive(world, east.catalogue.adopt('Events', SOURCE));
+  await drive(world, east.catalogue.adopt('Events', SOURCE, settings));
   await clock.advance(10_000);
   return { world, shop, east, west };
 }
@@ -217,6 +220,36 @@ describe('I26: a table that is overlaid', () => {
     const page = await drive(world, west.openTable('Events').query());
     expect(page.records.map(({ rowKey }) => rowKey)).toEqual(['001', '0015', '003']);
     expect(west.replication?.status().sinceStart).toMatchObject({ deadLettered: 0 });
+  });
+
+  test('shows old rows in its home alone where it goes to no other region, as it does when they are copied', async () => {
+    const opened = await setUp(undefined, { replicate: 'none' });
+    const { world, shop, east, west } = opened;
+    const [here, there] = [east.openTable('Events'), west.openTable('Events')];
+    const written = await drive(world, here.put(KEY, text('forwarded')));
+    if (written.kind !== 'replaced') throw new Error(written.kind);
+    await overlay(opened);
+    await world.clock.advance(10_000);
+    const receipt = await drive(world, here.receiptFor(KEY, written.record.version));
+    const read = await drive(world, here.readReceipt(KEY, receipt));
+    const reached = await drive(
+      world,
+      here.whereApplied(KEY, read!, { waitMs: 100, caller: 'me' }),
+    );
+    expect(reached).toEqual({ kind: 'told', regions: [{ region: 'east', state: 'applied' }] });
+    expect(await drive(world, there.get(KEY))).toBeUndefined();
+    expect(await drive(world, there.insert(KEY, text('west')))).toMatchObject({ kind: 'created' });
+    await world.clock.advance(10_000);
+    const rowsOf = async (table: typeof here): Promise<readonly unknown[]> =>
+      (await drive(world, table.query())).records.map(({ rowKey, values }) => [rowKey, values]);
+    expect(await rowsOf(there)).toEqual([['001', text('west')]]);
+    const old = [
+      ['001', text('forwarded')],
+      ['002', text('002')],
+      ['003', text('003')],
+    ];
+    expect(await rowsOf(here)).toEqual(old);
+    expect((await plainRow(shop))?.properties).toEqual(text('forwarded'));
   });
 
   test('names a row that no region can have, and shows the others', async () => {
