@@ -78,6 +78,8 @@ export interface ClusterOptions {
   readonly settings?: Readonly<Record<string, string>>;
   /** Sets variables of single processes, by their name (`API of east`), over those that they have anyway. */
   readonly environment?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** A program that serves the tables of each region in place of Azurite, with the same options and words. */
+  readonly tablesMain?: string | undefined;
   readonly onEvent?: ClusterListener;
   /** Aborted, it stops the start; what was started already is gone when the start rejects. */
   readonly signal?: AbortSignal;

@@ -86,7 +86,12 @@ function assemble(options: ClusterOptions, { ports, data }: Parts): Cluster {
     });
   const regions = Object.entries(ports.plan.regions).map(([name, regionPorts]) =>
     createRegion({
-      plan: { name, ports: regionPorts, folder: data.ofRegion(name) },
+      plan: {
+        name,
+        ports: regionPorts,
+        folder: data.ofRegion(name),
+        tablesMain: options.tablesMain,
+      },
       createProcess,
       logFolder: data.logs,
     }),

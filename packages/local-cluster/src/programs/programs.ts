@@ -12,6 +12,8 @@ export interface RegionPlan {
   readonly ports: RegionPorts;
   /** Holds what the region's stores keep. */
   readonly folder: string;
+  /** Serves the tables in place of Azurite, whose options it takes, and says in its words that it has started. */
+  readonly tablesMain?: string | undefined;
 }
 
 /**
@@ -19,10 +21,10 @@ export interface RegionPlan {
  * it is killed (see start-azurite.ts in @tandem/storage): ending it in any other way loses writes
  * that it has acknowledged, which Azure Storage does not do.
  */
-export function azuriteProgram({ name, ports, folder }: RegionPlan): Program {
+export function azuriteProgram({ name, ports, folder, tablesMain }: RegionPlan): Program {
   return {
     name: `tables of ${name}`,
-    main: fileURLToPath(import.meta.resolve('azurite/dist/src/table/main.js')),
+    main: tablesMain ?? fileURLToPath(import.meta.resolve('azurite/dist/src/table/main.js')),
     args: flags({
       tableHost: LOOPBACK,
       tablePort: ports.tables,

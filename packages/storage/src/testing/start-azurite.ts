@@ -47,6 +47,8 @@ export interface AzuriteOptions {
   readonly location?: string;
   /** A free port by default. */
   readonly port?: number;
+  /** Another program that takes its options and says in its words that it has started. */
+  readonly main?: string | undefined;
 }
 
 export interface Azurite {
@@ -57,11 +59,11 @@ export interface Azurite {
 }
 
 export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurite> {
-  const { location, port } = options;
-  if (port !== undefined) return startOn(port, location);
+  const { port } = options;
+  if (port !== undefined) return startOn(port, options);
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await startOn(await findFreePort(), location);
+      return await startOn(await findFreePort(), options);
     } catch (error) {
       // Between finding the port and taking it someone else may have.
       const isTaken = error instanceof Error && error.message.includes('EADDRINUSE');
@@ -70,8 +72,8 @@ export async function startAzurite(options: AzuriteOptions = {}): Promise<Azurit
   }
 }
 
-async function startOn(port: number, location: string | undefined): Promise<Azurite> {
-  const child = spawn(process.execPath, azuriteArguments(port, location), {
+async function startOn(port: number, options: AzuriteOptions): Promise<Azurite> {
+  const child = spawn(process.execPath, azuriteArguments(port, options), {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const killChild = () => void child.kill('SIGKILL');
@@ -95,8 +97,8 @@ export function azuriteConnectionString(port: number): string {
   ].join(';');
 }
 
-function azuriteArguments(port: number, location: string | undefined): string[] {
-  const main = require.resolve('azurite/dist/src/table/main.js');
+function azuriteArguments(port: number, { location, main: given }: AzuriteOptions): string[] {
+  const main = given ?? require.resolve('azurite/dist/src/table/main.js');
   const network = ['--tableHost', HOST, '--tablePort', String(port)];
   const persistence = location === undefined ? ['--inMemoryPersistence'] : ['--location', location];
   const quiet = ['--silent', '--skipApiVersionCheck', '--disableTelemetry'];
@@ -104,7 +106,8 @@ function azuriteArguments(port: number, location: string | undefined): string[] 
     '--import',
     `data:text/javascript,${encodeURIComponent(DECODE_WHOLE_CHARACTERS)}`,
   ];
-  return [...mended, main, ...network, ...persistence, ...quiet];
+  // It would give the text of a body where the program asks for its bytes.
+  return [...(given === undefined ? mended : []), main, ...network, ...persistence, ...quiet];
 }
 
 /** Azurite does not say which port it got when it is asked for port 0. */

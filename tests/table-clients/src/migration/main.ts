@@ -8,6 +8,7 @@ const { values } = parseArgs({
     clients: { type: 'string', default: '16' },
     kills: { type: 'string', default: '4' },
     'rows-per-second': { type: 'string' },
+    store: { type: 'string', default: 'azurite' },
   },
 });
 
@@ -17,6 +18,11 @@ const wholeNumber = (name: string, text: string): number => {
   throw new Error(`--${name} is ${text}: it is a whole number.`);
 };
 
+const { store } = values;
+if (store !== 'azurite' && store !== 'sorted') {
+  throw new Error(`--store is ${store}: it is azurite, or sorted.`);
+}
+
 const report = await runMigration({
   rows: wholeNumber('rows', values.rows),
   clients: wholeNumber('clients', values.clients),
@@ -25,6 +31,7 @@ const report = await runMigration({
     values['rows-per-second'] === undefined
       ? undefined
       : wholeNumber('rows-per-second', values['rows-per-second']),
+  store,
   onProgress: (what) => void process.stderr.write(`${what}\n`),
 });
 process.stdout.write(`${JSON.stringify(report)}\n`);

@@ -17,6 +17,8 @@ export interface MigrationOptions {
   /** How often a process of the home region is killed after the table was taken over, and comes back. */
   readonly kills: number;
   readonly rowsPerSecond?: number | undefined;
+  /** Azurite by default, which goes over all rows for each read; `sorted` finds rows by their keys, and keeps them in memory. */
+  readonly store?: 'azurite' | 'sorted' | undefined;
   readonly onProgress?: ((what: string) => void) | undefined;
 }
 
@@ -75,6 +77,8 @@ const COUNTED_PER_CLIENT = 20;
 const RETRIES = { maxRetries: 30, maxRetryDelayInMs: 2_000 };
 const FORWARDED_MS = 3_000;
 const WAIT_MS_MAX = 600_000;
+/** Beyond that, for each row: whoever copies, or compares, so slowly does not go on. */
+const WAIT_MS_PER_ROW = 10;
 const KILL_EVERY_MS = 4_000;
 /** Between the requests of a client: what is shown is that they go on, not how many there can be. */
 const PAUSE_MS = 20;
@@ -110,7 +114,8 @@ function rowOf(index: number): RowOperation {
 
 export async function runMigration(options: MigrationOptions): Promise<MigrationReport> {
   const { onProgress = () => undefined } = options;
-  const shop = await startAzurite();
+  const tablesMain = options.store === 'sorted' ? SORTED : undefined;
+  const shop = await startAzurite({ main: tablesMain });
   let cluster: Cluster | undefined;
   try {
     const accounts = {
@@ -121,6 +126,7 @@ export async function runMigration(options: MigrationOptions): Promise<Migration
     await fill(shop.connectionString, options.rows);
     cluster = await startCluster({
       regions: ['east', 'west'],
+      tablesMain,
       settings: {
         'Rows.BucketCount': '4',
         'Tables.Sources': JSON.stringify([{ name: 'shop', connection: shop.connectionString }]),
@@ -466,9 +472,10 @@ class Migration {
   }
 
   async #until(what: string, isSo: () => Promise<boolean>): Promise<void> {
-    const endMs = Date.now() + WAIT_MS_MAX;
+    const waitMsMax = WAIT_MS_MAX + this.#options.rows * WAIT_MS_PER_ROW;
+    const endMs = Date.now() + waitMsMax;
     while (!(await isSo())) {
-      if (Date.now() > endMs) throw new Error(`It was not ${what} within ${WAIT_MS_MAX} ms.`);
+      if (Date.now() > endMs) throw new Error(`It was not ${what} within ${waitMsMax} ms.`);
       await sleep(1_000);
     }
   }
@@ -489,6 +496,9 @@ interface TandemRun {
   readonly text: string;
 }
 
+const SORTED = fileURLToPath(
+  new URL('../../../../apps/table-endpoint/src/testing/plain-tables.ts', import.meta.url),
+);
 const TANDEM = fileURLToPath(new URL('../../../../apps/cli/src/main.ts', import.meta.url));
 
 function runTandem(cluster: Cluster, args: readonly string[]): Promise<TandemRun> {
