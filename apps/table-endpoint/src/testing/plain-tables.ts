@@ -86,11 +86,33 @@ function* rowsOf(rows: Rows, box: KeyBox, start: Position): Generator<StoredEnti
   }
 }
 
-function readCursor(cursor: string | undefined): Position & { readonly box: number } {
-  if (cursor === undefined) return { partitionKey: '', rowKey: '', box: 0 };
+/** Returns one box around all: what lies between them is looked at, and a row of two of them once. */
+function around(boxes: readonly KeyBox[]): KeyBox {
+  return {
+    partitionKey: aroundRanges(boxes.map((box) => box.partitionKey)),
+    rowKey: aroundRanges(boxes.map((box) => box.rowKey)),
+  };
+}
+
+function aroundRanges(ranges: readonly KeyRange[]): KeyRange {
+  const froms = ranges.flatMap(({ from }) => (from === undefined ? [] : [from.value])).toSorted();
+  const tos = ranges.flatMap(({ to }) => (to === undefined ? [] : [to.value])).toSorted();
+  const [from, to] = [froms[0], tos.at(-1)];
+  return {
+    ...(from === undefined || froms.length < ranges.length
+      ? {}
+      : { from: { value: from, isIncluded: true } }),
+    ...(to === undefined || tos.length < ranges.length
+      ? {}
+      : { to: { value: to, isIncluded: true } }),
+  };
+}
+
+function readCursor(cursor: string | undefined): Position {
+  if (cursor === undefined) return { partitionKey: '', rowKey: '' };
   try {
-    const [box, partitionKey, rowKey] = JSON.parse(cursor) as [number, string, string];
-    return { partitionKey, rowKey, box };
+    const [partitionKey, rowKey] = JSON.parse(cursor) as [string, string];
+    return { partitionKey, rowKey };
   } catch (error) {
     throw new TerminalError('CURSOR_INVALID', 'The cursor was not made here.', { cause: error });
   }
@@ -119,19 +141,14 @@ function serve(name: string, rows: Rows): ServedTable {
     policies: [],
     get: async ({ partitionKey, rowKey }) => rows.get(partitionKey)?.get(rowKey),
     async query({ where, cursor, limit }) {
-      const boxes = keyBoxesOf(where);
-      const start = readCursor(cursor);
       const found: StoredEntity[] = [];
       let seen = 0;
-      for (let box = start.box; box < boxes.length; box += 1) {
-        const from = box === start.box ? start : { partitionKey: '', rowKey: '' };
-        for (const row of rowsOf(rows, boxes[box]!, from)) {
-          if (found.length === limit || seen === ROWS_SEEN_MAX) {
-            return { rows: found, cursor: JSON.stringify([box, row.partitionKey, row.rowKey]) };
-          }
-          seen += 1;
-          if (matches(where, (one) => valueOf(row, one))) found.push(row);
+      for (const row of rowsOf(rows, around(keyBoxesOf(where)), readCursor(cursor))) {
+        if (found.length === limit || seen === ROWS_SEEN_MAX) {
+          return { rows: found, cursor: JSON.stringify([row.partitionKey, row.rowKey]) };
         }
+        seen += 1;
+        if (matches(where, (one) => valueOf(row, one))) found.push(row);
       }
       return { rows: found, cursor: undefined };
     },
