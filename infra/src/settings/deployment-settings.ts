@@ -50,7 +50,7 @@ const Region = Type.Object(
       ]),
     ),
     /** `Messages.WireVersion`; every region must read it before one writes it. */
-    wireVersion: Type.Optional(Type.Integer({ minimum: 1, maximum: 8 })),
+    wireVersion: Type.Optional(Type.Integer({ minimum: 1, maximum: 9 })),
   },
   closed,
 );

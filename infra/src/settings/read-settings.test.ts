@@ -180,7 +180,7 @@ describe('the settings of a stack', () => {
     ],
     [
       'a wire version that nobody reads',
-      { regions: [{ ...east, wireVersion: 9 }, west] },
+      { regions: [{ ...east, wireVersion: 10 }, west] },
       'deployment.regions.0.wireVersion',
     ],
     [

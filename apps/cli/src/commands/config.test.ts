@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import type { PeerProgress, TableStore } from '@tandem/core';
+import { NEWEST_WIRE_VERSION, type PeerProgress, type TableStore } from '@tandem/core';
 import { customerKind } from '@tandem/core/customers';
 import {
   CONFIGURATION_TABLE,
@@ -547,7 +547,7 @@ describe('tandem config release', () => {
 
   test('B3: refuses to release a build that does not read what the region already writes', async () => {
     const { release, store } = await setUp();
-    await write(store, 'Messages.WireVersion', '9');
+    await write(store, 'Messages.WireVersion', String(NEWEST_WIRE_VERSION + 1));
     const refused = await release({ ...GIVEN, SWEEP_GRACE_MS: '1' }, '--apply');
     expect(refused).toMatchObject({
       code: 2,
